@@ -1,0 +1,71 @@
+// Builds commands from Go modules. A wrapper module (embedded/go/<name>) names what to build in its `tool` lines and pins
+// every version in go.mod and go.sum, because `go install package@version` refuses modules that have `replace` lines.
+import { join } from "node:path";
+import { $ } from "zx";
+import { cache, embeddedDir } from "./cache.js";
+import { built } from "./steps.js";
+
+export type GoBuild = {
+  /** The wrapper module: a folder in embedded/go. */
+  module: string;
+  /** What to build: import paths, or patterns such as ./cmd/x; default: the module's `tool` lines. */
+  packages?: string[];
+  tags?: string[];
+  ldflags?: string;
+  /** Module patterns whose checksum the checksum database can't give (GONOSUMDB); go.sum pins them all the same. */
+  noSumDb?: string[];
+  /** Name of the result, when one module has more than one. */
+  name?: string;
+  title?: string;
+};
+
+/** Builds static commands and returns the folder that holds them. */
+export async function goBuild(options: GoBuild): Promise<string> {
+  const { module, packages = ["tool"], tags = [], ldflags = "-s -w", noSumDb = [], name = `go-${module}` } = options;
+  const dir = join(embeddedDir, "go", module);
+  const inputs = { files: [dir], values: [goVersion(), packages, tags, ldflags] };
+  const title = options.title ?? `build ${module} from Go modules`;
+  return await built(
+    name,
+    inputs,
+    async (outDir, detail) => {
+      const go = $({ cwd: dir, env: goEnvironment(noSumDb), quiet: true });
+      detail("downloading modules");
+      await go`go mod download`;
+      detail("compiling");
+      await go`go build -trimpath -tags ${tags.join(",")} -ldflags ${ldflags} -o ${outDir}/ ${packages}`;
+    },
+    { title },
+  );
+}
+
+/** Version of the Go on PATH: another compiler makes other binaries. */
+let version: string | undefined;
+function goVersion(): string {
+  version ??= $.sync({ quiet: true })`go env GOVERSION`.stdout.trim();
+  return version;
+}
+
+/**
+ * The environment for `go`: the host's, so that its proxies and checksum database are used, with every folder that `go`
+ * writes to in the cache folder.
+ */
+export function goEnvironment(noSumDb: string[] = [], env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const hostNoSumDb = env.GONOSUMDB ?? env.GOPRIVATE ?? "";
+  return {
+    ...env,
+    // Where the host keeps its own settings (go env -w), before XDG_CONFIG_HOME moves Go's telemetry counters away.
+    GOENV: env.GOENV ?? $.sync({ quiet: true })`go env GOENV`.stdout.trim(),
+    XDG_CONFIG_HOME: join(cache.goPath, "config"),
+    GOPATH: cache.goPath,
+    GOMODCACHE: cache.goMod,
+    GOCACHE: cache.goBuild,
+    GOTMPDIR: cache.tmp,
+    GOBIN: "",
+    GOFLAGS: "-mod=readonly -modcacherw -buildvcs=false",
+    GOTOOLCHAIN: "local",
+    GOWORK: "off",
+    CGO_ENABLED: "0",
+    ...(noSumDb.length > 0 ? { GONOSUMDB: [hostNoSumDb, ...noSumDb].filter(Boolean).join(",") } : {}),
+  };
+}

@@ -1,0 +1,193 @@
+// Steps that say what they do and how long it takes, and results that are complete or absent.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { arch } from "node:os";
+import { join } from "node:path";
+import { $ } from "zx";
+import { cache } from "./cache.js";
+
+/** How often a long step says that it is still at work. */
+const HEARTBEAT_MS = 30_000;
+
+let output: (line: string) => void = (line) => void process.stderr.write(`${line}\n`);
+
+/** Redirects what the steps print (for tests, or a quiet caller); returns the sink before. */
+export function printTo(sink: (line: string) => void) {
+  const before = output;
+  output = sink;
+  return before;
+}
+
+export const seconds = (ms: number) =>
+  ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+
+export const megabytes = (bytes: number) =>
+  bytes < 1e9 ? `${Math.max(1, Math.round(bytes / 1e6))} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+
+/** Prints a line that belongs to no step. */
+export const say = (line: string) => output(line);
+
+/**
+ * Runs a piece of work under a title: prints its start, a line each 30 s, and its end with the time it took. The work may
+ * call `detail` with what it is at; that is shown in the 30 s lines, and the last one at the end.
+ */
+export async function step<T>(title: string, work: (detail: (text: string) => void) => Promise<T>): Promise<T> {
+  const started = Date.now();
+  let latest = "";
+  const suffix = () => (latest ? `: ${latest}` : "");
+  output(`▸ ${title}`);
+  const heartbeat = setInterval(
+    () => output(`  ${title}, ${seconds(Date.now() - started)} so far${suffix()}`),
+    HEARTBEAT_MS,
+  );
+  try {
+    const result = await work((text) => {
+      latest = text;
+    });
+    output(`✔ ${title}, ${seconds(Date.now() - started)}${suffix()}`);
+    return result;
+  } catch (error) {
+    output(`✘ ${title}, failed after ${seconds(Date.now() - started)}`);
+    throw error;
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+/** What a result depends on: the content of files and folders, and anything else that JSON can hold. */
+export type Inputs = { files?: string[]; values?: unknown[] };
+
+/** Hash of a result's inputs. Where the files lie doesn't matter; their names below the given paths do. */
+export function hashOf({ files = [], values = [] }: Inputs): string {
+  const hash = createHash("sha256").update(JSON.stringify([arch(), values]));
+  const add = (path: string, name: string) => {
+    const stat = lstatSync(path);
+    if (stat.isDirectory()) {
+      for (const entry of readdirSync(path).sort()) add(join(path, entry), `${name}/${entry}`);
+    } else if (stat.isSymbolicLink()) {
+      hash.update(`\0link ${name}\0${readlinkSync(path)}`);
+    } else {
+      hash.update(`\0file ${name} ${stat.mode & 0o111 ? "x" : "-"} ${stat.size}\0`).update(readFileSync(path));
+    }
+  };
+  files.forEach((path, index) => {
+    add(path, `${index}`);
+  });
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Where `built` puts (or has put) a result. */
+export const builtPath = (name: string, inputs: Inputs) => join(cache.built, `${name}-${hashOf(inputs)}`);
+
+export type BuildOptions = {
+  /** What the step is called when it has to run; default: `build <name>`. */
+  title?: string;
+};
+
+/**
+ * A result folder made from its inputs: `built/<name>-<hash>`. An existing one is returned at once. Otherwise `build` fills
+ * a temporary folder, which gets its name only when it is whole, and older results of the same name are removed. So an
+ * interruption or a full disk leaves nothing half done, and the next run goes on with what is missing. Two processes that
+ * want the same result build it once.
+ */
+export async function built(
+  name: string,
+  inputs: Inputs,
+  build: (outDir: string, detail: (text: string) => void) => Promise<void>,
+  { title = `build ${name}` }: BuildOptions = {},
+): Promise<string> {
+  const result = builtPath(name, inputs);
+  if (existsSync(result)) return result;
+  return await locked(name, async () => {
+    if (existsSync(result)) return result;
+    return await step(title, async (detail) => {
+      await removeOthers(name, /^\.new-(.*)-[0-9a-f]{16}$/);
+      const temporary = join(cache.built, `.new-${name}-${hashOf(inputs)}`);
+      mkdirSync(temporary);
+      try {
+        await build(temporary, detail);
+      } catch (error) {
+        await removeTree(temporary).catch(() => {});
+        throw explained(error);
+      }
+      const { stdout } = await $({ quiet: true })`du -sk ${temporary}`;
+      detail(megabytes(Number.parseInt(stdout, 10) * 1024));
+      await rename(temporary, result);
+      await removeOthers(name, /^(.*)-[0-9a-f]{16}$/, result);
+      return result;
+    });
+  });
+}
+
+async function removeOthers(name: string, pattern: RegExp, except?: string) {
+  for (const entry of readdirSync(cache.built)) {
+    const path = join(cache.built, entry);
+    if (entry.match(pattern)?.[1] === name && path !== except) await removeTree(path);
+  }
+}
+
+/** Removes a folder, read-only parts included (Go's module cache has them). */
+export async function removeTree(path: string) {
+  await rm(path, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Adds what to do to errors whose own text doesn't say it. */
+function explained(error: unknown): unknown {
+  const text = `${error instanceof Error ? error.message : error}`;
+  if (!/no space left on device|ENOSPC/i.test(text)) return error;
+  const help = `The disk is full: free some space for ${cache.root}, or point DAGGERW_CACHE to another disk, and run again. What was finished is kept.`;
+  return new Error(`${help}\n${text}`, { cause: error });
+}
+
+/**
+ * Runs work while no other process runs work under the same lock name. The lock is the kernel's (flock), held by a child
+ * that ends with this process, so a killed process leaves no stale lock behind.
+ */
+export async function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const file = join(cache.locks, `${name.replace(/[^\w.-]/g, "_")}.lock`);
+  const release = (await tryLock(file, true)) ?? (await waitForLock(file, name));
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+async function waitForLock(file: string, name: string) {
+  return await step(`wait for another process that makes ${name}`, async () => {
+    const release = await tryLock(file, false);
+    if (!release) throw new Error(`Can't lock ${file}`);
+    return release;
+  });
+}
+
+async function tryLock(file: string, onlyIfFree: boolean): Promise<(() => void) | undefined> {
+  // `cat` ends when our end of its input closes: by release(), or because this process is gone.
+  const holderScript = "echo held; exec cat >/dev/null";
+  const flags = onlyIfFree ? ["--nonblock", "--conflict-exit-code", "99"] : [];
+  const holder = spawn("flock", [...flags, "--no-fork", file, "sh", "-c", holderScript], {
+    stdio: ["pipe", "pipe", "inherit"],
+    detached: true, // Ctrl-C must not free the lock before this process has ended.
+  });
+  return await new Promise((done, fail) => {
+    holder.once("error", fail);
+    holder.once("exit", (code) =>
+      code === 99 ? done(undefined) : fail(new Error(`flock ${file} ended with code ${code}`)),
+    );
+    holder.stdout.once("data", () => {
+      holder.removeAllListeners("exit");
+      holder.unref();
+      holder.stdout.destroy();
+      done(() => holder.stdin.end());
+    });
+  });
+}
+
+/** SHA-256 of a file, as hex. */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest("hex");
+}
