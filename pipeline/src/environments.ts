@@ -1,0 +1,47 @@
+/** The names of the environments, in the order in which a version reaches them. */
+export type EnvironmentName = "local" | "dev" | "prod";
+
+/** Where an environment lives: everything that differs from one to the next. */
+export interface EnvironmentEntry {
+  readonly name: EnvironmentName;
+  /** The cluster's name in AWS and in a kubeconfig (`aws eks update-kubeconfig --name …`). */
+  readonly cluster: string;
+  /** The Kubernetes namespace of the application. */
+  readonly namespace: string;
+  /** The Flux HelmRelease that says which version runs, relative to the repository's root. */
+  readonly releaseFile: string;
+  /** The name of the Helm release, and so of the Deployment and the Service. */
+  readonly helmRelease: string;
+}
+
+function entry(name: EnvironmentName, filesOf: "dev" | "prod"): EnvironmentEntry {
+  return {
+    name,
+    cluster: `${name}-helloworld`,
+    namespace: "helloworld",
+    releaseFile: `clusters/${filesOf}/release.yaml`,
+    helmRelease: "helloworld",
+  };
+}
+
+/** The one table of environments. `local` is a throwaway cluster that runs what dev runs, so it reads dev's release file. */
+export const environments: readonly EnvironmentEntry[] = [
+  entry("local", "dev"),
+  entry("dev", "dev"),
+  entry("prod", "prod"),
+];
+
+/**
+ * Looks an environment up.
+ *
+ * @throws Error listing the known names when there is none called `name`
+ */
+export function environment(name: string): EnvironmentEntry {
+  const found = environments.find((candidate) => candidate.name === name);
+  if (found) return found;
+  const known = environments.map((candidate) => candidate.name);
+  const meant = known.find((candidate) => candidate === name.trim().toLowerCase());
+  throw new Error(
+    `There is no environment ${JSON.stringify(name)}. Known: ${known.join(", ")}.${meant ? ` Did you mean ${meant}?` : ""}`,
+  );
+}
