@@ -1,23 +1,88 @@
-// Installs the npm packages of the workspace (root and pipeline/) when their lock file changed since the last time.
-// Plain JavaScript with Node's own modules only: it runs on a fresh clone, before anything is installed.
-import { execFileSync } from "node:child_process"
-import { createHash } from "node:crypto"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
+// Installs npm packages when their lock file changed since the last time: `node scripts/deps.mjs [folder…]`, by default
+// those of the root and of pipeline/. Plain JavaScript with Node's own modules only: it runs on a fresh clone, before
+// anything is installed. Two at the same time install once: the second one waits for the first.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { locked } from "./lock.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-for (const folder of [root, join(root, "pipeline")]) {
-  const lock = createHash("sha256")
+/** What `ensureDeps` throws: its message is meant for the user. */
+export class DepsError extends Error {}
+
+/**
+ * @param {string[]} [folders]
+ * @param {(line: string) => void} [say]
+ */
+export async function ensureDeps(folders = [root, join(root, "pipeline")], say = (line) => console.error(line)) {
+  for (const folder of folders) {
+    if (isInstalled(folder)) continue;
+    await locked(
+      join(folder, ".deps.lock"),
+      async (lock) => {
+        if (isInstalled(folder)) return;
+        say(`npm ci in ${folder} (the lock file is new or has changed) …`);
+        const started = Date.now();
+        const wanted = stampOf(folder);
+        await npmCi(folder, lock);
+        writeFileSync(stampFile(folder), wanted);
+        say(`npm ci done in ${Math.round((Date.now() - started) / 1000)} s`);
+      },
+      { onWait: (pid) => say(`Waiting for process ${pid}, which is installing the npm packages in ${folder} …`) },
+    );
+  }
+}
+
+const stampFile = (folder) => join(folder, "node_modules", ".installed");
+
+/** What the installed packages depend on: the lock file, and what native packages are chosen by. */
+function stampOf(folder) {
+  const major = process.versions.node.split(".")[0];
+  return createHash("sha256")
     .update(readFileSync(join(folder, "package-lock.json")))
-    .update(process.version)
-    .digest("hex")
-  const stamp = join(folder, "node_modules", ".installed")
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) continue
-  console.error(`npm ci in ${folder} (the lock file is new or has changed) …`)
-  const started = Date.now()
-  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder, stdio: ["ignore", 2, 2] })
-  writeFileSync(stamp, lock)
-  console.error(`npm ci done in ${Math.round((Date.now() - started) / 1000)} s`)
+    .update(`${process.platform} ${process.arch} ${major}`)
+    .digest("hex");
+}
+
+function isInstalled(folder) {
+  try {
+    return readFileSync(stampFile(folder), "utf8") === stampOf(folder);
+  } catch (error) {
+    if (error.code === "ENOENT" && error.path === stampFile(folder)) return false;
+    throw error;
+  }
+}
+
+function npmCi(folder, lock) {
+  // dev: the packages are wanted whatever NODE_ENV says. Its own output goes to stderr: stdout belongs to the caller's command.
+  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
+  return new Promise((done, fail) => {
+    const npm = spawn("npm", args, { cwd: folder, stdio: ["ignore", 2, 2] });
+    lock.add(npm.pid);
+    npm.once("error", (error) =>
+      fail(
+        new DepsError(
+          error.code === "ENOENT" ? "There is no `npm` on PATH (it comes with Node.js)." : `npm: ${error.message}`,
+        ),
+      ),
+    );
+    npm.once("exit", (code, signal) => {
+      if (code === 0) done();
+      else
+        fail(new DepsError(`\`npm ci\` in ${folder} failed (${signal ?? `exit code ${code}`}); its output is above.`));
+    });
+  });
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const folders = process.argv.slice(2).map((folder) => resolve(folder));
+  try {
+    await ensureDeps(folders.length > 0 ? folders : undefined);
+  } catch (error) {
+    console.error(error instanceof DepsError ? error.message : error);
+    process.exitCode = 1;
+  }
 }
