@@ -1,0 +1,83 @@
+// What daggerw adds to the user's arguments, and nothing else.
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
+
+/** The CLI's global flags that take a value as the next argument. */
+const VALUE_FLAGS = new Set([
+  "--workdir",
+  "--progress",
+  "--lock",
+  "--interactive-command",
+  "--x-release",
+  "--dot-output",
+  "--dot-focus-field",
+]);
+
+/** The verbs that load a module and have -m/--mod. */
+const MODULE_VERBS = new Set(["call", "functions", "listen", "query", "mcp", "shell", "check", "checks", "config"]);
+
+/** Where the verb is in the arguments (-1: there is none), and the value of --workdir. */
+export function findVerb(args: string[]): { index: number; workdir: string | undefined } {
+  let workdir: string | undefined;
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] as string;
+    if (arg === "--workdir") workdir = args[index + 1];
+    else if (arg.startsWith("--workdir=")) workdir = arg.slice("--workdir=".length);
+    if (VALUE_FLAGS.has(arg)) index++;
+    else if (!arg.startsWith("-")) return { index, workdir };
+  }
+  return { index: -1, workdir };
+}
+
+/** The user's own flags: those before a bare `--`. */
+const flags = (args: string[]) => args.slice(0, args.indexOf("--") < 0 ? undefined : args.indexOf("--"));
+
+const namesModule = (args: string[]) =>
+  flags(args).some((arg) => /^(--mod|--no-mod)(=|$)/.test(arg) || /^-[vqsdiwEyjMh]*[mM]/.test(arg));
+
+const choosesProgress = (args: string[]) =>
+  flags(args).some((arg) => /^(--progress|--silent)(=|$)/.test(arg) || /^-[vqdiwEyj]*s/.test(arg));
+
+/**
+ * Names this repository's module when the user stands elsewhere. Inside the repository the CLI looks upwards from the
+ * user's folder as ever, so that a module nested in it is found, too.
+ */
+export function withModule(args: string[], root: string, cwd: string, env: NodeJS.ProcessEnv): string[] {
+  const { index, workdir } = findVerb(args);
+  const verb = args[index];
+  if (verb === undefined || !MODULE_VERBS.has(verb) || namesModule(args) || env.DAGGER_MODULE) return args;
+  if (isInside(resolve(cwd, workdir ?? "."), root)) return args;
+  return [...args.slice(0, index + 1), "--mod", root, ...args.slice(index + 1)];
+}
+
+/** Whether the module that the CLI would find from a folder is in this repository. */
+function isInside(folder: string, root: string): boolean {
+  let at: string;
+  try {
+    at = realpathSync(folder);
+  } catch {
+    return true; // There is no such folder: the CLI's error will say so.
+  }
+  for (;;) {
+    if (existsSync(join(at, "dagger.json"))) return at === root || at.startsWith(root + sep);
+    if (dirname(at) === at) return false;
+    at = dirname(at);
+  }
+}
+
+/**
+ * The embedded CLI has no interactive display: on a terminal it would stay silent until the end. So it gets plain progress,
+ * unless the user chose something.
+ */
+export function withPlainProgress(args: string[], onTerminal: boolean, env: NodeJS.ProcessEnv): string[] {
+  if (!onTerminal || env.DAGGER_PROGRESS || choosesProgress(args)) return args;
+  return ["--progress=plain", ...args];
+}
+
+/** Whether the arguments ask for the interactive shell, for which the embedded CLI has no display: it would hang. */
+export function wantsInteractiveShell(args: string[], stdinIsTerminal: boolean): boolean {
+  const { index } = findVerb(args);
+  if (!stdinIsTerminal || args[index] !== "shell") return false;
+  const rest = args.slice(index + 1);
+  return !rest.some((arg) => /^(-c|--command|-h|--help)/.test(arg)) && findVerb(rest).index < 0;
+}

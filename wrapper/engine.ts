@@ -1,0 +1,171 @@
+// `./daggerw engine …`: looks after what daggerw itself provides. Dagger has no verb of that name.
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { promisify } from "node:util";
+import { choose, describe } from "./choose.js";
+import { isCached, officialPath } from "./official.js";
+import { engineVersion, probe, thisHost } from "./probe.js";
+import { type Context, provide } from "./provide.js";
+import { type EmbeddedProvider, type Facts, UserError } from "./types.js";
+
+export const HELP = `daggerw runs the Dagger CLI for this repository: every argument is Dagger's own, except this verb.
+
+Usage: ./daggerw engine <command>
+
+  status          what daggerw would use and why, what is built, what runs, and the space it takes
+  start           makes ready what daggerw would use, without running anything in it
+  stop            stops the embedded engine and its image registry
+  remove [--yes]  stops them and removes all that daggerw made in its cache folder (--yes: without asking)
+
+Which CLI and engine it uses, in this order:
+  1. the engine that _EXPERIMENTAL_DAGGER_RUNNER_HOST names
+  2. Docker, or podman, finch, nerdctl, or Apple's container, if its daemon answers
+     For both: the \`dagger\` on PATH if its version fits dagger.json, else the official CLI, downloaded once and verified
+  3. the embedded engine, made on this machine from source (Linux, root, Go)
+
+Environment:
+  DAGGERW=official|embedded  forces one of them
+  DAGGERW_QUIET=1            doesn't say which was chosen
+  DAGGERW_DEBUG=1            shows where in the code an error came from
+  DAGGERW_CACHE              the cache folder (else daggerw in XDG_CACHE_HOME or ~/.cache)
+  DAGGERW_DOWNLOAD_URL       a mirror of https://dl.dagger.io/dagger/releases, for a network that can't reach it
+  HTTPS_PROXY                respected, if curl is installed
+`;
+
+export async function engine(args: string[], context: Context): Promise<number> {
+  const [command, ...options] = args;
+  const known = { status, start, stop, remove } as const;
+  if (command === undefined || args.some((arg) => ["-h", "--help", "help"].includes(arg))) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (!Object.hasOwn(known, command)) {
+    throw new UserError(`There is no \`engine ${command}\`; there are: ${Object.keys(known).join(", ")}.`, 2);
+  }
+  const yes = command === "remove" && options.some((option) => ["-y", "--yes"].includes(option));
+  const unknown = options.find((option) => !(command === "remove" && ["-y", "--yes"].includes(option)));
+  if (unknown) throw new UserError(`\`engine ${command}\` knows no ${unknown}.`, 2);
+  return await known[command as keyof typeof known](context, yes);
+}
+
+async function status(context: Context): Promise<number> {
+  const { root, cache } = context;
+  const facts = await factsOf(context, true);
+  print("chosen", chosen(facts));
+  print("dagger.json", `v${facts.engineVersion}`);
+  const { dagger, containers, runnerHost } = facts;
+  print(
+    "dagger",
+    dagger ? `${dagger.path} ${dagger.version ? `v${dagger.version}` : "(tells no version)"}` : "none on PATH",
+  );
+  print("containers", containers.answering ? `${containers.answering} answers` : "none answers");
+  for (const { command, problem } of containers.silent) print("", `${command}: ${problem}`);
+  if (runnerHost) {
+    const state = { true: "answers", false: runnerHost.problem, undefined: "not checked" }[`${runnerHost.answers}`];
+    print("runner host", `${runnerHost.url} (${state})`);
+  }
+  print("official CLI", facts.officialCached ? officialPath(cache, facts.engineVersion) : "not downloaded");
+  if (facts.embeddedObstacle) {
+    print("embedded", `not possible: ${facts.embeddedObstacle}`);
+  } else {
+    const lines = existsSync(join(root, "embedded", "src", "index.ts"))
+      ? await (await context.loadEmbedded()).status()
+      : ["missing in this checkout"];
+    for (const [index, line] of lines.entries()) print(index === 0 ? "embedded" : "", line);
+  }
+  print("cache", `${cache} (${existsSync(cache) ? bytes(await sizeOf(cache)) : "empty"})`);
+  return 0;
+}
+
+function chosen(facts: Facts): string {
+  try {
+    return describe(choose(facts), facts);
+  } catch (error) {
+    if (error instanceof UserError) return `nothing: ${error.message.replaceAll("\n", "\n  ")}`;
+    throw error;
+  }
+}
+
+async function start(context: Context): Promise<number> {
+  const facts = await factsOf(context);
+  const choice = choose(facts);
+  context.say(describe(choice, facts));
+  await provide(choice, context);
+  return 0;
+}
+
+async function stop(context: Context): Promise<number> {
+  await (await loadIfThere(context))?.stop();
+  return 0;
+}
+
+async function remove(context: Context, yes: boolean): Promise<number> {
+  const { cache } = context;
+  if (!existsSync(cache)) {
+    console.log(`There is nothing to remove: ${cache} does not exist.`);
+    return 0;
+  }
+  const size = await sizeOf(cache);
+  if (!yes) {
+    if (!process.stdin.isTTY) throw new UserError(`This removes ${cache} (${bytes(size)}): say --yes to do so.`, 2);
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    const answer = await terminal.question(`Stop the embedded engine and remove ${cache} (${bytes(size)})? [y/N] `);
+    terminal.close();
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      console.log("Nothing was removed.");
+      return 1;
+    }
+  }
+  await (await loadIfThere(context))?.remove();
+  // Removing through a mount would remove what is mounted: the host's own files.
+  const mounts = mountsBelow(cache);
+  if (mounts.length > 0) {
+    throw new UserError(`Not removed, since something is still mounted there:\n  ${mounts.join("\n  ")}`);
+  }
+  await rm(cache, { recursive: true, force: true, maxRetries: 3 });
+  console.log(`Removed ${cache}: ${bytes(size)} are free again.`);
+  return 0;
+}
+
+/** The embedded provider, if anything of it can be on this machine. */
+async function loadIfThere({ root, loadEmbedded }: Context): Promise<EmbeddedProvider | undefined> {
+  if (process.platform !== "linux" || !existsSync(join(root, "embedded", "src", "index.ts"))) return undefined;
+  return await loadEmbedded();
+}
+
+const factsOf = ({ root, cache }: Context, all = false) =>
+  probe(thisHost(root), isCached(cache, engineVersion(root)), { all });
+
+const print = (name: string, value: string) => console.log(`${name.padEnd(14)}${value}`);
+
+async function sizeOf(folder: string): Promise<number> {
+  try {
+    const { stdout } = await promisify(execFile)("du", ["-sk", folder], { encoding: "utf8" });
+    return Number.parseInt(stdout, 10) * 1024;
+  } catch (error) {
+    // du fails for one file that vanished meanwhile, and still prints the sum.
+    return Number.parseInt((error as { stdout?: string }).stdout || "0", 10) * 1024;
+  }
+}
+
+export const bytes = (size: number) =>
+  size < 1e6
+    ? `${Math.ceil(size / 1e3)} kB`
+    : size < 1e9
+      ? `${Math.round(size / 1e6)} MB`
+      : `${(size / 1e9).toFixed(1)} GB`;
+
+/** Mount points at or below a folder (Linux). */
+export function mountsBelow(folder: string, table = "/proc/self/mountinfo"): string[] {
+  if (!existsSync(table)) return [];
+  const real = realpathSync(folder);
+  const decode = (text: string) =>
+    text.replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
+  return readFileSync(table, "utf8")
+    .split("\n")
+    .map((line) => decode(line.split(" ")[4] ?? ""))
+    .filter((mount) => mount === real || mount.startsWith(`${real}/`));
+}

@@ -1,0 +1,51 @@
+// daggerw's work after the shell script and the packages: chooses, provides, runs.
+import { wantsInteractiveShell, withModule, withPlainProgress } from "./args.js";
+import { cacheFolder } from "./cache.js";
+import { choose, describe } from "./choose.js";
+import { engine } from "./engine.js";
+import { isCached } from "./official.js";
+import { engineVersion, probe, thisHost } from "./probe.js";
+import { type Context, provide } from "./provide.js";
+import { run } from "./run.js";
+import { UserError } from "./types.js";
+
+export interface Start {
+  root: string;
+  loadEmbedded: Context["loadEmbedded"];
+}
+
+/** Returns the exit code. */
+export async function main(args: string[], { root, loadEmbedded }: Start): Promise<number> {
+  const say = (line: string) => console.error(`daggerw: ${line}`);
+  try {
+    const { env } = process;
+    const context: Context = { root, cache: cacheFolder(env), env, loadEmbedded, say };
+    if (args[0] === "engine") return await engine(args.slice(1), context);
+
+    const facts = await probe(thisHost(root), isCached(context.cache, engineVersion(root)));
+    const choice = choose(facts);
+    if (!env.DAGGERW_QUIET) say(describe(choice, facts));
+    const cli = await provide(choice, context);
+
+    let cliArgs = withModule(args, root, process.cwd(), env);
+    if (cli.embedded) {
+      if (wantsInteractiveShell(args, process.stdin.isTTY)) {
+        throw new UserError(
+          "The embedded CLI has no interactive shell. Give it commands with -c, or by a pipe, or use the official CLI.",
+        );
+      }
+      cliArgs = withPlainProgress(cliArgs, process.stdout.isTTY || process.stderr.isTTY, env);
+    }
+    return await run(cli.path, cliArgs, cli.env);
+  } catch (error) {
+    if (error instanceof UserError) {
+      say(error.message);
+      return error.exitCode;
+    }
+    // The embedded parts' own errors are meant for the user, too; their stack is for DAGGERW_DEBUG.
+    say(
+      error instanceof Error && !process.env.DAGGERW_DEBUG ? error.message : String((error as Error)?.stack ?? error),
+    );
+    return 1;
+  }
+}

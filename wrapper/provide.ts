@@ -1,0 +1,51 @@
+// Turns a choice into a CLI that can be run: downloads or builds what is missing.
+import { official, readPins } from "./official.js";
+import { interruptible } from "./run.js";
+import { type Choice, type EmbeddedProvider, UserError } from "./types.js";
+
+export interface Context {
+  root: string;
+  cache: string;
+  env: NodeJS.ProcessEnv;
+  loadEmbedded: () => Promise<EmbeddedProvider>;
+  say: (line: string) => void;
+}
+
+export interface Cli {
+  path: string;
+  embedded: boolean;
+  env: NodeJS.ProcessEnv;
+}
+
+export async function provide(choice: Choice, context: Context): Promise<Cli> {
+  const { env } = context;
+  if (choice.cli === "path") return { path: choice.path as string, embedded: false, env };
+  if (choice.cli === "embedded") return await embeddedCli(context);
+  try {
+    return { path: await officialCli(choice, context), embedded: false, env: { DAGGER_NO_UPDATE_CHECK: "1", ...env } };
+  } catch (error) {
+    if (!choice.embeddedCliWillDo || !(error instanceof UserError) || error.exitCode !== 1) throw error;
+    context.say(`${error.message.split("\n")[0]} The embedded CLI does it.`);
+    const cli = await embeddedCli(context);
+    return { ...cli, env: { ...cli.env, _EXPERIMENTAL_DAGGER_RUNNER_HOST: env._EXPERIMENTAL_DAGGER_RUNNER_HOST } };
+  }
+}
+
+const officialCli = ({ version }: Choice, { root, cache, env, say }: Context) =>
+  interruptible((signal) => official({ version, cache, env, say, pins: readPins(root, version), signal }));
+
+async function embeddedCli({ env, loadEmbedded }: Context): Promise<Cli> {
+  const provider = await loadEmbedded();
+  const { cli, runnerHost, env: more } = await provider.ensure();
+  return {
+    path: cli,
+    embedded: true,
+    env: {
+      DO_NOT_TRACK: "1",
+      DAGGER_NO_UPDATE_CHECK: "1",
+      ...env,
+      ...more,
+      _EXPERIMENTAL_DAGGER_RUNNER_HOST: runnerHost,
+    },
+  };
+}

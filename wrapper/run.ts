@@ -1,0 +1,58 @@
+// Runs the CLI in the foreground, as if the user had typed it.
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { UserError } from "./types.js";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+type Signal = (typeof SIGNALS)[number];
+
+export const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[signal];
+
+/**
+ * Runs a command with this process's own terminal and process group, and returns its exit code. Ctrl-C reaches it from the
+ * terminal; a signal to this process alone is handed on (Dagger ignores the second of two SIGINT). This process never ends
+ * before it. Having been told to end, a command that then fails gives 128 + the signal's number, as a shell would: Dagger
+ * itself says 2 then, which its callers would take for a failure of the pipeline.
+ */
+export async function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const child = spawn(command, args, { env, stdio: "inherit" });
+  let received: Signal | undefined;
+  const handOn = (signal: Signal) => {
+    received = signal;
+    child.kill(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, handOn);
+  try {
+    return await new Promise<number>((done, fail) => {
+      child.once("error", (error) => fail(new UserError(`Can't run ${command}: ${error.message}.`, 126)));
+      child.once("exit", (code, signal) => {
+        if (signal) done(exitCodeOf(signal));
+        else done(received && code !== 0 ? exitCodeOf(received) : (code ?? 1));
+      });
+    });
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, handOn);
+  }
+}
+
+/** Does work that is given up at SIGINT or SIGTERM: the work cleans up, then the promise is rejected with `Interrupted`. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = (signal: NodeJS.Signals) => controller.abort(new Interrupted(signal));
+  process.on("SIGINT", abort);
+  process.on("SIGTERM", abort);
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    process.off("SIGINT", abort);
+    process.off("SIGTERM", abort);
+  }
+}
+
+export class Interrupted extends UserError {
+  constructor(signal: NodeJS.Signals) {
+    super("interrupted", exitCodeOf(signal));
+  }
+}

@@ -1,0 +1,25 @@
+// The first JavaScript that daggerw runs: it makes sure that the packages are there, then starts main.ts.
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { importTypeScript } from "../scripts/bundle.mjs";
+import { DepsError, ensureDeps } from "../scripts/deps.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [wrapper, scripts, embedded] = ["wrapper", "scripts", join("embedded", "src")].map((folder) =>
+  join(root, folder),
+);
+
+try {
+  await ensureDeps([root], (line) => console.error(`daggerw: ${line}`));
+  const { main } = await importTypeScript(root, join(wrapper, "main.ts"), [wrapper, scripts]);
+  const loadEmbedded = async () => {
+    const entry = join(embedded, "index.ts");
+    if (!existsSync(entry)) throw new Error(`${entry} is missing: the checkout is incomplete.`);
+    return await importTypeScript(root, entry, [embedded, wrapper, scripts]);
+  };
+  process.exit(await main(process.argv.slice(2), { root, loadEmbedded }));
+} catch (error) {
+  console.error(error instanceof DepsError ? `daggerw: ${error.message}` : error);
+  process.exit(1);
+}

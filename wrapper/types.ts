@@ -1,0 +1,77 @@
+/** What embedded/src/index.ts exports: a Dagger CLI and engine made on this machine, without Docker. */
+export interface EmbeddedProvider {
+  /** Builds what is missing and starts what doesn't run; quick when there is nothing to do. Says on stderr what it does. */
+  ensure(): Promise<EmbeddedEngine>;
+  /** What is built and what runs, as lines for a person. Changes nothing. */
+  status(): Promise<string[]>;
+  /** Stops all that it started, and returns when it is gone. */
+  stop(): Promise<void>;
+  /** Stops, and removes all that it made. */
+  remove(): Promise<void>;
+}
+
+export interface EmbeddedEngine {
+  /** Path of the Dagger CLI. */
+  cli: string;
+  /** For _EXPERIMENTAL_DAGGER_RUNNER_HOST. */
+  runnerHost: string;
+  /** More environment for the CLI. */
+  env?: Record<string, string>;
+}
+
+/** What the choice depends on: looked up by probe.ts, judged by choose.ts. */
+export interface Facts {
+  /** dagger.json's engineVersion without the v: the one place that pins it. */
+  engineVersion: string;
+  /** DAGGERW, if it is set and not empty. */
+  forced: string | undefined;
+  /** _EXPERIMENTAL_DAGGER_RUNNER_HOST, if it is set and not empty. */
+  runnerHost: RunnerHost | undefined;
+  /** The first `dagger` on PATH; without a version if it doesn't tell one. */
+  dagger: { path: string; version: string | undefined } | undefined;
+  containers: Containers;
+  /** Whether the official CLI at the pinned version is in the cache folder. */
+  officialCached: boolean;
+  /** Why the embedded engine can't run here; undefined if it can. */
+  embeddedObstacle: string | undefined;
+}
+
+export interface RunnerHost {
+  url: string;
+  /** Only unix:// and tcp:// can be checked without the CLI; undefined for the others. */
+  answers: boolean | undefined;
+  /** Why it doesn't answer. */
+  problem?: string;
+}
+
+/** The container runtimes that the CLI can start its engine with. */
+export interface Containers {
+  /** The command of the first one whose daemon answers, as "docker". */
+  answering: string | undefined;
+  /** Those that are installed but don't answer, and what they say. */
+  silent: { command: string; problem: string }[];
+}
+
+export interface Choice {
+  /** Which CLI to run: the one on PATH, the official one at the pinned version, or the embedded one. */
+  cli: "path" | "official" | "embedded";
+  /** Which engine it will talk to. */
+  engine: "containers" | "runner-host" | "embedded";
+  /** The CLI on PATH. */
+  path?: string;
+  /** Of the CLI. */
+  version: string;
+  /** Why, as said to the user in the one line. */
+  reason: string;
+  /** When the official CLI can't be fetched, the embedded one serves as well (with a runner host of the user's). */
+  embeddedCliWillDo?: boolean;
+}
+
+/** An error meant for the user: what went wrong, and what to do. Printed without a stack. */
+export class UserError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
