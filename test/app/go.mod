@@ -1,0 +1,3 @@
+module github.com/damekarv/helloworld-infrastructure/test/app
+
+go 1.25
