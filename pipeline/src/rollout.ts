@@ -1,0 +1,282 @@
+import type { CoreV1Event, V1Deployment, V1LabelSelector, V1Pod, V1ReplicaSet } from "@kubernetes/client-node";
+import {
+  type Diagnosis,
+  diagnose,
+  eventLines,
+  eventsOf,
+  formatDiagnosis,
+  isReady,
+  type LogSource,
+  type Patience,
+  podState,
+  withLog,
+} from "./diagnosis.js";
+import { type Clock, type Log, realClock } from "./steps.js";
+
+export type { CoreV1Event, V1Deployment, V1Pod, V1ReplicaSet } from "@kubernetes/client-node";
+
+/** What waiting for a rollout needs of a cluster; `kubernetes.ts` has the real one. */
+export interface RolloutApi {
+  getDeployment(namespace: string, name: string): Promise<V1Deployment>;
+  /** @param selector a label selector as the API takes it (`app=a,tier in (b,c)`) */
+  listReplicaSets(namespace: string, selector: string): Promise<V1ReplicaSet[]>;
+  listPods(namespace: string, selector: string): Promise<V1Pod[]>;
+  listEvents(namespace: string): Promise<CoreV1Event[]>;
+  /** The last lines of a container's log. */
+  podLog(source: LogSource, lines: number): Promise<string>;
+}
+
+/** Which rollout, and how long to wait for it. */
+export interface RolloutOptions {
+  readonly namespace: string;
+  readonly deployment: string;
+  /** The end of all patience, in seconds; hopeless cases end long before. */
+  readonly timeoutSeconds: number;
+  /** From a container's start until it must be ready, in seconds; 30 when not given. */
+  readonly readyWithinSeconds?: number;
+  /** The other limits of hope; see `Patience`. */
+  readonly patience?: Partial<Patience>;
+  /** Whether to wait until the pods of older versions are gone too, and not only replaced. */
+  readonly untilOldPodsAreGone?: boolean;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** A rollout that is out. */
+export interface RolloutResult {
+  readonly seconds: number;
+  readonly replicas: number;
+  /** The images of the pods, in the order of their containers. */
+  readonly images: readonly string[];
+}
+
+/** A rollout that can't come good or took too long; `message` holds the state of its pods, their events and last log lines. */
+export class RolloutFailure extends Error {
+  override name = "RolloutFailure";
+  /** Why, when that is known; none after a mere timeout. */
+  readonly diagnosis: Diagnosis | undefined;
+  constructor(message: string, diagnosis?: Diagnosis) {
+    super(message);
+    this.diagnosis = diagnosis;
+  }
+}
+
+const POLL_MILLISECONDS = 500;
+/** An API server that restarts or a connection that breaks is back within this many polls, or something is wrong. */
+const TOLERATED_FAILURES = 5;
+const LOG_LINES = 20;
+
+/**
+ * Waits until a Deployment's newest version is out, by the rules of `kubectl rollout status` (kubectl
+ * pkg/polymorphichelpers/rollout_status.go): the controller has seen the newest spec, all replicas are updated, no old
+ * ones are left, and all updated ones are available. Logs one line for each change.
+ *
+ * @throws RolloutFailure as soon as the pods of the new version show that they can't come good, when the Deployment is
+ *   paused or past its progress deadline, and after `timeoutSeconds`
+ */
+export async function waitForRollout(api: RolloutApi, options: RolloutOptions): Promise<RolloutResult> {
+  return new Rollout(api, options).wait();
+}
+
+interface Snapshot {
+  readonly deployment: V1Deployment;
+  readonly newest: V1ReplicaSet | undefined;
+  readonly newPods: readonly V1Pod[];
+  readonly oldPods: readonly V1Pod[];
+}
+
+class Rollout {
+  private readonly clock: Clock;
+  private readonly started: number;
+  private readonly name: string;
+  private lastLine = "";
+  private last: Snapshot | undefined;
+  private readonly api: RolloutApi;
+  private readonly options: RolloutOptions;
+
+  constructor(api: RolloutApi, options: RolloutOptions) {
+    this.api = api;
+    this.options = options;
+    this.clock = options.clock ?? realClock;
+    this.started = this.clock.now();
+    this.name = `Deployment ${options.namespace}/${options.deployment}`;
+  }
+
+  async wait(): Promise<RolloutResult> {
+    for (let failures = 0; ; await this.clock.sleep(POLL_MILLISECONDS)) {
+      try {
+        const result = await this.poll();
+        if (result) return result;
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (!isTransient(error) || failures > TOLERATED_FAILURES) throw error;
+        this.say(
+          `the cluster does not answer, trying again: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+      if (this.seconds() >= this.options.timeoutSeconds) throw await this.timeout();
+    }
+  }
+
+  private async poll(): Promise<RolloutResult | undefined> {
+    const snapshot = await this.look();
+    this.last = snapshot;
+    const { deployment } = snapshot;
+    const waiting = waitingFor(snapshot, this.options.untilOldPodsAreGone ?? false);
+    this.say(waiting ?? "is out");
+    if (!waiting) return this.result(deployment);
+    await this.refuseHopeless(snapshot);
+    return undefined;
+  }
+
+  private async look(): Promise<Snapshot> {
+    const { namespace, deployment: name } = this.options;
+    const deployment = await this.api.getDeployment(namespace, name);
+    // Before the controller has seen the newest spec, its newest ReplicaSet is still the one of the version before.
+    if (!isObserved(deployment)) return { deployment, newest: undefined, newPods: [], oldPods: [] };
+    const selector = selectorText(deployment.spec?.selector);
+    const [sets, pods] = await Promise.all([
+      this.api.listReplicaSets(namespace, selector),
+      this.api.listPods(namespace, selector),
+    ]);
+    const owned = sets.filter((set) => isOwnedBy(set, deployment));
+    const newest = owned.find((set) => revision(set) !== undefined && revision(set) === revision(deployment));
+    const older = owned.filter((set) => set !== newest);
+    return {
+      deployment,
+      newest,
+      newPods: newest ? pods.filter((pod) => isOwnedBy(pod, newest)) : [],
+      oldPods: pods.filter((pod) => older.some((set) => isOwnedBy(pod, set))),
+    };
+  }
+
+  private async refuseHopeless(snapshot: Snapshot): Promise<void> {
+    const { deployment, newest, newPods } = snapshot;
+    if (deployment.spec?.paused)
+      throw new RolloutFailure(
+        `${this.name} is paused and rolls nothing out.\nNext: kubectl -n ${this.options.namespace} rollout resume deployment/${this.options.deployment}`,
+      );
+    if (!newest) return;
+    const { readyWithinSeconds, patience } = this.options;
+    const diagnosis = diagnose({
+      pods: newPods,
+      replicaSet: newest,
+      events: await this.api.listEvents(this.options.namespace),
+      now: new Date(this.clock.now()),
+      patience: { ...patience, ...(readyWithinSeconds !== undefined && { readyWithinSeconds }) },
+    });
+    if (diagnosis) throw await this.failure(diagnosis);
+    const progressing = condition(deployment, "Progressing");
+    if (isObserved(deployment) && progressing?.reason === "ProgressDeadlineExceeded")
+      throw new RolloutFailure(
+        [
+          `${this.name} made no progress within its deadline: ${progressing.message ?? ""}`,
+          ...(await this.evidence()),
+        ].join("\n"),
+      );
+  }
+
+  private async failure(diagnosis: Diagnosis): Promise<RolloutFailure> {
+    const source = diagnosis.logSource;
+    const complete = source ? withLog(diagnosis, await this.logOf(source)) : diagnosis;
+    return new RolloutFailure(
+      `${this.name} can't come good (given up after ${Math.round(this.seconds())} s)\n${formatDiagnosis(complete)}`,
+      complete,
+    );
+  }
+
+  private async timeout(): Promise<RolloutFailure> {
+    const lines = [
+      `${this.name} is not out after ${Math.round(this.seconds())} s: ${this.lastLine}`,
+      ...(await this.evidence()),
+      `Next: kubectl -n ${this.options.namespace} describe deployment ${this.options.deployment}`,
+    ];
+    return new RolloutFailure(lines.join("\n"));
+  }
+
+  /** What the pods that hold the rollout up say: those of the new version that aren't ready, else old ones that stay. */
+  private async evidence(): Promise<string[]> {
+    const { newPods = [], oldPods = [] } = this.last ?? {};
+    const unready = newPods.filter((pod) => !isReady(pod));
+    const shown = (unready.length > 0 ? unready : oldPods).slice(0, 3);
+    const events = await this.api.listEvents(this.options.namespace).catch(() => []);
+    return shown.flatMap((pod) => [
+      ...podState(pod).map((line) => `  ${line}`),
+      ...eventLines(eventsOf(pod, events)).map((line) => `    ${line}`),
+    ]);
+  }
+
+  /** A log that can't be read must not hide the failure it was wanted for. */
+  private async logOf(source: LogSource): Promise<string> {
+    const read = (previous: boolean) => this.api.podLog({ ...source, previous }, LOG_LINES);
+    try {
+      return await read(source.previous).catch(() => read(!source.previous));
+    } catch (error) {
+      return `(no log: ${error instanceof Error ? error.message : String(error)})`;
+    }
+  }
+
+  private result(deployment: V1Deployment): RolloutResult {
+    return {
+      seconds: this.seconds(),
+      replicas: deployment.status?.availableReplicas ?? 0,
+      images: (deployment.spec?.template.spec?.containers ?? []).map(({ image }) => image ?? ""),
+    };
+  }
+
+  private say(line: string): void {
+    if (line === this.lastLine) return;
+    this.lastLine = line;
+    this.options.log(`${this.name}: ${line}`);
+  }
+
+  private seconds(): number {
+    return (this.clock.now() - this.started) / 1000;
+  }
+}
+
+/** What a Deployment still waits for, or nothing when it is out. */
+function waitingFor({ deployment, oldPods }: Snapshot, untilOldPodsAreGone: boolean): string | undefined {
+  if (!isObserved(deployment)) return "waiting for the controller to see the new spec";
+  const wanted = deployment.spec?.replicas ?? 1;
+  const { updatedReplicas = 0, replicas = 0, availableReplicas = 0 } = deployment.status ?? {};
+  if (updatedReplicas < wanted) return `${updatedReplicas} of ${wanted} new replicas updated`;
+  if (replicas > updatedReplicas) return `${replicas - updatedReplicas} old replicas still to end`;
+  if (availableReplicas < updatedReplicas)
+    return `${availableReplicas} of ${updatedReplicas} updated replicas available`;
+  if (untilOldPodsAreGone && oldPods.length > 0) return `${oldPods.length} old pods still to end`;
+  return undefined;
+}
+
+function isObserved(deployment: V1Deployment): boolean {
+  return (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata?.generation ?? 0);
+}
+
+function condition(deployment: V1Deployment, type: string) {
+  return deployment.status?.conditions?.find((candidate) => candidate.type === type);
+}
+
+/** The Deployment controller numbers versions and marks a Deployment and its newest ReplicaSet with the same number. */
+function revision(object: V1Deployment | V1ReplicaSet): string | undefined {
+  return object.metadata?.annotations?.["deployment.kubernetes.io/revision"];
+}
+
+function isOwnedBy(object: V1Pod | V1ReplicaSet, owner: V1Deployment | V1ReplicaSet): boolean {
+  return object.metadata?.ownerReferences?.some(({ uid }) => uid === owner.metadata?.uid) ?? false;
+}
+
+/** A label selector as the API's query parameter takes it. */
+export function selectorText(selector: V1LabelSelector | undefined): string {
+  const labels = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
+    if (operator === "Exists") return key;
+    if (operator === "DoesNotExist") return `!${key}`;
+    return `${key} ${operator === "NotIn" ? "notin" : "in"} (${values.join(",")})`;
+  });
+  return [...labels, ...expressions].join(",");
+}
+
+function isTransient(error: unknown): boolean {
+  return error instanceof Error && "transient" in error && error.transient === true;
+}
