@@ -1,0 +1,89 @@
+// Prepares a module once per version of its source: reads its types and bundles it with the SDK.
+// Usage: node build.ts <module name>; reads /module and /bindings, writes /app.
+import { execFileSync } from "node:child_process";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { scan } from "../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js";
+import { build, type Plugin } from "esbuild";
+import { describe } from "./types.ts";
+
+const [moduleName = ""] = process.argv.slice(2);
+const module = "/module";
+const packages = "/packages";
+const app = "/app";
+const sdk = "/sdk/node_modules/@dagger.io/dagger/dist/src";
+const client = "/bindings/sdk/src/api/client.gen.ts";
+
+const files = globSync(`${module}/src/**/*.{ts,mts}`).sort();
+if (files.length === 0) throw new Error("The module has no TypeScript files in src/.");
+checkPackages();
+mkdirSync(app, { recursive: true });
+
+const types = describe(await scan([...files, client], moduleName, false));
+writeFileSync(join(app, "types.json"), JSON.stringify(types));
+await bundle();
+warmCompileCache();
+
+/** The module's npm packages lie in the SDK's content; another lock file means that the content is older than the module. */
+function checkPackages() {
+  const lock = join(module, "package-lock.json");
+  if (!existsSync(lock)) return;
+  const installed = join(packages, "package-lock.json");
+  if (existsSync(installed) && readFileSync(installed, "utf8") === readFileSync(lock, "utf8")) return;
+  throw new Error(
+    "The module's package-lock.json is not the one that the embedded engine has the packages of. " +
+      "Call ./daggerw again: it installs them and restarts the engine.",
+  );
+}
+
+async function bundle() {
+  await build({
+    stdin: {
+      contents: [
+        `import { run } from "/sdk/src/entrypoint.ts"`,
+        ...files.map((file, index) => `import * as file${index} from ${JSON.stringify(file)}`),
+        `import types from "${app}/types.json"`,
+        `await run(types, [${files.map((_, index) => `file${index}`).join(", ")}])`,
+      ].join("\n"),
+      resolveDir: "/sdk",
+    },
+    outdir: app,
+    entryNames: "entrypoint",
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true, // what a function imports lazily stays out of the other calls
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    sourcemap: false,
+    minifySyntax: true,
+    keepNames: true, // the SDK's registry finds classes by name
+    nodePaths: [`${packages}/node_modules`, "/sdk/node_modules"],
+    tsconfigRaw: { compilerOptions: { experimentalDecorators: true, useDefineForClassFields: false } },
+    // CommonJS packages in an ES module bundle still ask for require().
+    banner: { js: `import { createRequire as __cr } from "node:module"; const require = __cr(import.meta.url);` },
+    plugins: [sdkInOneVersion],
+    logLevel: "error",
+  });
+}
+
+/** The SDK that the module imports, with the generated client, and without the TypeScript compiler (types are in types.json). */
+const sdkInOneVersion: Plugin = {
+  name: "sdk",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@dagger\.io\/dagger$/ }, () => ({ path: `${sdk}/index.js` }));
+    onResolve({ filter: /^@dagger\.io\/dagger\/telemetry$/ }, () => ({ path: `${sdk}/telemetry/index.js` }));
+    onResolve({ filter: /client\.gen\.js$/ }, () => ({ path: client }));
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+      if (!resolveDir.startsWith("/bindings/sdk/src")) return;
+      return { path: join(resolveDir.replace("/bindings/sdk/src", sdk), path) };
+    });
+    onResolve({ filter: /^typescript$/ }, () => ({ path: "typescript", namespace: "none" }));
+    onLoad({ filter: /.*/, namespace: "none" }, () => ({ contents: "export default {}" }));
+  },
+};
+
+/** Fills Node's compile cache, so that calls don't parse the bundle again. */
+function warmCompileCache() {
+  execFileSync("node", [join(app, "entrypoint.mjs"), "warm"], { stdio: ["ignore", "inherit", "inherit"] });
+}
