@@ -39,7 +39,7 @@ export async function ensureDeps(folders = [root, join(root, "pipeline")], say =
 const stampFile = (folder) => join(folder, "node_modules", ".installed");
 
 /** What the installed packages depend on: the lock file, and what native packages are chosen by. */
-function stampOf(folder) {
+export function stampOf(folder) {
   const major = process.versions.node.split(".")[0];
   return createHash("sha256")
     .update(readFileSync(join(folder, "package-lock.json")))

@@ -133,7 +133,14 @@ export function findOnPath(
   return undefined;
 }
 
-/** Whether somebody listens at unix:// or tcp://. The CLI itself would try for minutes without a word. */
+/** HTTP/2's opening (an empty SETTINGS frame behind the fixed preface), which every engine answers with a SETTINGS frame. */
+const HTTP2_HELLO = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+]);
+const SETTINGS = 4;
+
+/** Whether an engine answers at unix:// or tcp://. The CLI itself would try for minutes without a word. */
 export async function probeRunnerHost(url: string): Promise<RunnerHost> {
   const target = socketOf(url);
   if (!target) return { url, answers: undefined };
@@ -141,11 +148,19 @@ export async function probeRunnerHost(url: string): Promise<RunnerHost> {
   return await new Promise((done) => {
     const socket = connect(target);
     const finish = (problem?: string) => {
+      clearTimeout(timer);
       socket.destroy();
       done(problem === undefined ? { url, answers: true } : { url, answers: false, problem });
     };
-    socket.setTimeout(PROBE_MS, () => finish(`no answer within ${PROBE_MS / 1000} s`));
-    socket.once("connect", () => finish());
+    const timer = setTimeout(() => finish(`no answer within ${PROBE_MS / 1000} s`), PROBE_MS);
+    let answer = Buffer.alloc(0);
+    const stranger = "what answers there is no Dagger engine";
+    socket.once("connect", () => socket.write(HTTP2_HELLO));
+    socket.on("data", (chunk) => {
+      answer = Buffer.concat([answer, chunk]);
+      if (answer.length >= 9) finish(answer[3] === SETTINGS ? undefined : stranger);
+    });
+    socket.once("end", () => finish(stranger));
     socket.once("error", (error: NodeJS.ErrnoException) =>
       finish(
         {

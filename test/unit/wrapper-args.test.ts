@@ -1,0 +1,76 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { wantsInteractiveShell, withModule, withPlainProgress } from "../../wrapper/args.js";
+
+const base = realpathSync(mkdtempSync(join(tmpdir(), "daggerw-args-")));
+const root = join(base, "repo");
+const deep = join(root, "clusters", "dev");
+const elsewhere = join(base, "elsewhere");
+const otherModule = join(base, "other");
+for (const folder of [deep, elsewhere, otherModule]) mkdirSync(folder, { recursive: true });
+for (const folder of [root, otherModule]) writeFileSync(join(folder, "dagger.json"), "{}");
+afterAll(() => rmSync(base, { recursive: true }));
+
+const from = (cwd: string, line: string, env = {}) => withModule(line.split(" "), root, cwd, env).join(" ");
+
+describe("the module", () => {
+  it.each([root, deep])("is found by the CLI itself from %s", (cwd) => {
+    expect(from(cwd, "call ci --env local")).toBe("call ci --env local");
+  });
+
+  it.each([elsewhere, otherModule])("is this repository's from %s", (cwd) => {
+    expect(from(cwd, "call ci --env local")).toBe(`call --mod ${root} ci --env local`);
+    expect(from(cwd, "-v --progress plain functions")).toBe(`-v --progress plain functions --mod ${root}`);
+  });
+
+  it("is looked for from --workdir", () => {
+    expect(from(elsewhere, `--workdir ${deep} call ci`)).toBe(`--workdir ${deep} call ci`);
+    expect(from(elsewhere, `--workdir=${root} call ci`)).toBe(`--workdir=${root} call ci`);
+    expect(from(root, "--workdir ../elsewhere call ci")).toBe(`--workdir ../elsewhere call --mod ${root} ci`);
+  });
+
+  it.each(["call -m . ci", "call -m=x ci", "call --mod=x ci", "call ci -m x", "query -M", "call -sm . ci"])(
+    "stays the user's: %s",
+    (line) => expect(from(elsewhere, line)).toBe(line),
+  );
+
+  it("stays the environment's", () => {
+    expect(from(elsewhere, "call ci", { DAGGER_MODULE: "x" })).toBe("call ci");
+  });
+
+  it.each(["version", "login", "--help", "init x", "run go test -m"])("isn't forced on `%s`", (line) =>
+    expect(from(elsewhere, line)).toBe(line),
+  );
+});
+
+describe("progress with the embedded CLI", () => {
+  const args = (line: string, terminal = true, env = {}) => withPlainProgress(line.split(" "), terminal, env).join(" ");
+
+  it("is plain on a terminal", () => expect(args("call ci")).toBe("--progress=plain call ci"));
+
+  it.each(["--progress=dots call ci", "call --progress logs ci", "-s call ci", "call ci --silent", "-vs call ci"])(
+    "is the user's choice: %s",
+    (line) => expect(args(line)).toBe(line),
+  );
+
+  it("isn't touched elsewhere", () => {
+    expect(args("call ci", false)).toBe("call ci");
+    expect(args("call ci", true, { DAGGER_PROGRESS: "dots" })).toBe("call ci");
+  });
+});
+
+describe("an interactive shell", () => {
+  it.each([
+    ["shell", true],
+    ["-v shell", true],
+    ["shell -m .", false],
+    ["shell -c ls", false],
+    ["shell --help", false],
+    ["shell script.dsh", false],
+    ["call shell", false],
+  ])("%s: %s", (line, expected) => expect(wantsInteractiveShell(line.split(" "), true)).toBe(expected));
+
+  it("is none without a terminal", () => expect(wantsInteractiveShell(["shell"], false)).toBe(false));
+});
