@@ -1,0 +1,438 @@
+// daggerw as a user runs it: the script itself, in a copy of the repository, with nothing on PATH but what a test puts there.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { stampOf } from "../../scripts/deps.mjs";
+
+vi.setConfig({ testTimeout: 60_000 }); // For a machine that is busy with a build.
+
+const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const base = realpathSync(mkdtempSync(join(tmpdir(), "daggerw-")));
+const root = join(base, "repo");
+const isLinuxRoot = process.platform === "linux" && process.getuid?.() === 0;
+
+let home: string;
+let bin: string;
+let env: NodeJS.ProcessEnv;
+let started: ChildProcess[];
+
+const linkPackages = (target: string) => {
+  mkdirSync(target, { recursive: true });
+  for (const name of ["semver", "esbuild", "@esbuild", "tsx"]) {
+    symlinkSync(join(repository, "node_modules", name), join(target, name));
+  }
+};
+const install = () => {
+  linkPackages(join(root, "node_modules"));
+  writeFileSync(join(root, "node_modules", ".installed"), stampOf(root));
+};
+
+beforeAll(() => {
+  mkdirSync(root);
+  for (const name of ["daggerw", "wrapper", "scripts", "dagger.json", "package.json", "package-lock.json"]) {
+    cpSync(join(repository, name), join(root, name), { recursive: true });
+  }
+  writeFileSync(join(root, "wrapper", "checksums.json"), "{}");
+  install();
+});
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+beforeEach(() => {
+  home = mkdtempSync(join(base, "home-"));
+  bin = join(home, "bin");
+  mkdirSync(bin);
+  symlinkSync(process.execPath, join(bin, "node"));
+  for (const name of ["sh", "cat", "dirname", "readlink", "sleep", "mkdir", "ln", "du", "rm"]) {
+    const path = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name));
+    symlinkSync(path.find(existsSync) as string, join(bin, name));
+  }
+  env = { PATH: bin, HOME: home };
+  started = [];
+});
+afterEach(() => {
+  for (const child of started) {
+    try {
+      process.kill(-(child.pid as number), "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+});
+
+const command = (name: string, script: string) => {
+  const path = join(bin, name);
+  rmSync(path, { force: true });
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+};
+const fakeDagger = (script = 'for arg; do echo "arg: $arg"; done; pwd', version = "0.21.8") =>
+  command("dagger", `[ "$1" = version ] && { echo "dagger v${version} (image) x"; exit 0; }\n${script}`);
+const fakeDocker = () => command("docker", 'echo "Client: 1"');
+
+const start = (args: string[], { cwd = root, more = {} as NodeJS.ProcessEnv } = {}) => {
+  // A process group of its own, as a shell gives to each command that it runs.
+  const child = spawn(join(root, "daggerw"), args, { cwd, env: { ...env, ...more }, detached: true });
+  started.push(child);
+  const result = { code: -1, signal: null as NodeJS.Signals | null, stdout: "", stderr: "", ms: 0 };
+  const since = Date.now();
+  child.stdin.end();
+  child.stdout.on("data", (chunk) => {
+    result.stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    result.stderr += chunk;
+  });
+  const ended = once(child, "close").then(([code, signal]) =>
+    Object.assign(result, { code, signal, ms: Date.now() - since }),
+  );
+  return { child, result, ended };
+};
+const daggerw = (args: string[], options?: Parameters<typeof start>[1]) => start(args, options).ended;
+
+/** An address where nobody listens. */
+const NOBODY = "http://127.0.0.1:54321";
+const listening = async (answer: (socket: Socket) => void) => {
+  const server = createServer(answer);
+  await new Promise<void>((done) => server.listen(join(home, "s"), done));
+  return { url: `unix://${join(home, "s")}`, server };
+};
+
+const until = async (condition: () => boolean) => {
+  for (const end = Date.now() + 10_000; !condition(); ) {
+    if (Date.now() > end) throw new Error("waited in vain");
+    await new Promise((done) => setTimeout(done, 20));
+  }
+};
+const isRunning = (pid: number) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe("the dagger on PATH", () => {
+  beforeEach(() => {
+    fakeDocker();
+    fakeDagger();
+  });
+
+  it("gets the arguments as they are, in the user's folder", async () => {
+    const folder = join(root, "wrapper");
+    const result = await daggerw(["call", "ci", "--env", "local", "--note", "a b '$HOME' \\ *", ""], { cwd: folder });
+    expect(result.stdout).toBe(
+      ["call", "ci", "--env", "local", "--note", "a b '$HOME' \\ *", ""].map((arg) => `arg: ${arg}\n`).join("") +
+        `${folder}\n`,
+    );
+    expect(result.stderr).toBe(`daggerw: ${bin}/dagger v0.21.8 (docker answers)\n`);
+    expect(result.code).toBe(0);
+  });
+
+  it("gets this repository's module when called from elsewhere, also by a link", async () => {
+    symlinkSync(join(root, "daggerw"), join(home, "link"));
+    const child = spawn(join(home, "link"), ["call", "ci"], { cwd: home, env });
+    let stdout = "";
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    await once(child, "close");
+    expect(stdout).toBe(`arg: call\narg: --mod\narg: ${root}\narg: ci\n${home}\n`);
+  });
+
+  it("is quiet when told to be", async () => {
+    expect((await daggerw(["call"], { more: { DAGGERW_QUIET: "1" } })).stderr).toBe("");
+  });
+
+  it.each([0, 1, 42])("gives its exit code: %i", async (code) => {
+    fakeDagger(`exit ${code}`);
+    expect((await daggerw(["call"])).code).toBe(code);
+  });
+
+  it("gives 128 + signal when it is killed", async () => {
+    fakeDagger("kill -TERM $$");
+    expect((await daggerw(["call"])).code).toBe(143);
+  });
+
+  it("isn't daggerw itself by another name", async () => {
+    rmSync(join(bin, "dagger"));
+    symlinkSync(join(root, "daggerw"), join(bin, "dagger"));
+    const result = await daggerw(["call"], { more: { DAGGERW_DOWNLOAD_URL: NOBODY } });
+    expect(result.stderr).toContain("no dagger on PATH");
+    expect(result.code).toBe(1);
+  });
+
+  describe("that takes a moment to end", () => {
+    const waits = (trap: string) => fakeDagger(`${trap}\necho "pid $$"\nwhile :; do sleep 0.05; done`);
+    const running = async () => {
+      const run = start(["call"]);
+      await until(() => run.result.stdout.includes("pid"));
+      return { ...run, pid: Number(/pid (\d+)/.exec(run.result.stdout)?.[1]) };
+    };
+
+    it("gets Ctrl-C, is waited for, and gives 130", async () => {
+      waits("trap 'sleep 0.3; echo tidied up; exit 2' INT");
+      const { child, ended, pid } = await running();
+      process.kill(-(child.pid as number), "SIGINT");
+      const result = await ended;
+      expect(result.stdout).toContain("tidied up");
+      expect(result.code).toBe(130);
+      expect(isRunning(pid)).toBe(false);
+    });
+
+    it("may succeed in spite of Ctrl-C", async () => {
+      waits("trap 'exit 0' INT");
+      const { child, ended } = await running();
+      process.kill(-(child.pid as number), "SIGINT");
+      expect((await ended).code).toBe(0);
+    });
+
+    it.each([
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+      ["SIGHUP", 129],
+    ] as const)("gets a %s that was sent to daggerw alone", async (signal, code) => {
+      waits("");
+      const { child, ended, pid } = await running();
+      process.kill(child.pid as number, signal);
+      expect((await ended).code).toBe(code);
+      expect(isRunning(pid)).toBe(false);
+    });
+  });
+});
+
+describe("what can't work is said at once", () => {
+  it("a wrong DAGGERW", async () => {
+    const result = await daggerw(["call"], { more: { DAGGERW: "docker" } });
+    expect(result.stderr).toContain('daggerw: DAGGERW=docker means nothing: it can be "embedded" or "official"');
+    expect(result.code).toBe(2);
+  });
+
+  it.each([
+    ["unix:///nowhere/engine.sock", "there is no such socket"],
+    ["tcp://127.0.0.1:9", "connection refused"],
+    ["tcp://127.0.0.1", "it should be tcp://host:port"],
+  ])("a runner host without an engine: %s", async (url, why) => {
+    fakeDagger();
+    const result = await daggerw(["call"], { more: { _EXPERIMENTAL_DAGGER_RUNNER_HOST: url } });
+    expect(result.stderr).toContain(`_EXPERIMENTAL_DAGGER_RUNNER_HOST is ${url}, and no engine answers there: ${why}`);
+    expect(result.code).toBe(1);
+    expect(result.ms).toBeLessThan(5_000);
+  });
+
+  it("a runner host that speaks another language", async () => {
+    fakeDagger();
+    const { url, server } = await listening((socket) => socket.end("HTTP/1.1 400\r\n\r\n"));
+    const result = await daggerw(["call"], { more: { _EXPERIMENTAL_DAGGER_RUNNER_HOST: url } });
+    server.close();
+    expect(result.stderr).toContain("what answers there is no Dagger engine");
+    expect(result.code).toBe(1);
+  });
+
+  it("a runner host or a daemon that hangs", { retry: 2 }, async () => {
+    fakeDagger();
+    command("docker", "exec sleep 60");
+    const { url, server } = await listening(() => {});
+    const [host, daemon] = await Promise.all([
+      daggerw(["call"], { more: { _EXPERIMENTAL_DAGGER_RUNNER_HOST: url } }),
+      daggerw(["call"], { more: { DAGGERW: "official" } }),
+    ]);
+    server.close();
+    expect(host.stderr).toContain("no answer within 3 s");
+    expect(daemon.stderr).toContain("docker: no answer within 3 s");
+    for (const result of [host, daemon]) {
+      expect(result.code).toBe(1);
+      expect(result.ms).toBeLessThan(5_000);
+    }
+  });
+
+  it("an old Node", async () => {
+    command("node", "echo v18.19.0");
+    const result = await daggerw(["call"]);
+    expect(result.stderr).toBe(
+      `daggerw: Node.js 20 or newer is needed, and ${bin}/node is v18.19.0.\nGet it from https://nodejs.org/en/download, or with a version manager (nvm install 22), or from the system's packages.\n`,
+    );
+    expect(result.code).toBe(1);
+  });
+
+  it("no Node", async () => {
+    rmSync(join(bin, "node"));
+    const result = await daggerw(["call"]);
+    expect(result.stderr).toContain("there is no `node` on PATH.\nGet it from");
+    expect(result.code).toBe(1);
+  });
+});
+
+describe("the official CLI", () => {
+  it("is fetched for Docker without dagger; Ctrl-C in the middle leaves nothing", async () => {
+    fakeDocker();
+    const server = createHttpServer((_, response) => response.write("some"));
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { child, result, ended } = start(["call"], { more: { DAGGERW_DOWNLOAD_URL: url } });
+    await until(() => result.stderr.includes("downloading"));
+    process.kill(-(child.pid as number), "SIGINT");
+    await ended;
+    server.closeAllConnections();
+    server.close();
+    expect(result.stderr).toContain("to be downloaded (docker answers; no dagger on PATH)");
+    expect(result.stderr).toContain("interrupted");
+    expect(result.code).toBe(130);
+    const left = readdirSync(join(home, ".cache", "daggerw"), { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+  });
+});
+
+describe.runIf(isLinuxRoot)("the embedded engine", () => {
+  const source = join(root, "embedded", "src");
+  beforeEach(() => {
+    mkdirSync(source, { recursive: true });
+    command("embedded-dagger", 'echo "args: $*"; echo "$_EXPERIMENTAL_DAGGER_RUNNER_HOST $DO_NOT_TRACK $EXTRA"');
+    writeFileSync(
+      join(source, "index.ts"),
+      `import { appendFileSync, rmSync } from "node:fs";
+       import { where } from "./where.ts";
+       const log = (line: string) => appendFileSync(process.env.HOME + "/log", line + "\\n");
+       export const ensure = async () => {
+         log("ensure " + where);
+         if (process.env.BROKEN) throw new Error("Go is missing: install it");
+         return { cli: "${bin}/embedded-dagger", runnerHost: "unix:///e.sock", env: { EXTRA: "more" } };
+       };
+       export const status = async () => ["built", "engine runs: pid 1"];
+       export const stop = async () => log("stop");
+       export const remove = async () => log("remove");`,
+    );
+    writeFileSync(join(source, "where.ts"), `export const where: string = import.meta.url;`);
+  });
+  const log = () => (existsSync(join(home, "log")) ? readFileSync(join(home, "log"), "utf8") : "");
+
+  it("is used when there is no Docker", async () => {
+    const result = await daggerw(["call", "ci"]);
+    expect(result.stderr).toBe(
+      "daggerw: embedded engine v0.21.8 (no Docker or other container runtime is installed; DAGGERW=official would force the official one)\n",
+    );
+    expect(result.stdout).toBe("args: call ci\nunix:///e.sock 1 more\n");
+    expect(result.code).toBe(0);
+    expect(log()).toBe(`ensure file://${source}/where.ts\n`);
+  });
+
+  it("is used when it is forced, and its CLI with a runner host of the user's when no other can be had", async () => {
+    fakeDocker();
+    expect((await daggerw(["call"], { more: { DAGGERW: "embedded" } })).stderr).toBe(
+      "daggerw: embedded engine v0.21.8 (DAGGERW=embedded)\n",
+    );
+    const { url, server } = await listening((socket) => socket.end(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])));
+    const more = { _EXPERIMENTAL_DAGGER_RUNNER_HOST: url, DAGGERW_DOWNLOAD_URL: NOBODY };
+    const result = await daggerw(["call"], { more });
+    server.close();
+    expect(result.stderr).toContain("The embedded CLI does it.");
+    expect(result.stdout).toBe(`args: call\n${url} 1 more\n`);
+  });
+
+  it("tells its own errors without a stack", async () => {
+    const result = await daggerw(["call"], { more: { BROKEN: "1" } });
+    expect(result.stderr.split("\n").slice(1)).toEqual(["daggerw: Go is missing: install it", ""]);
+    expect(result.code).toBe(1);
+  });
+
+  it("has a status, a start, a stop and a removal", async () => {
+    mkdirSync(join(home, ".cache", "daggerw", "built"), { recursive: true });
+    writeFileSync(join(home, ".cache", "daggerw", "built", "big"), Buffer.alloc(3e6, 1));
+    const status = await daggerw(["engine", "status"]);
+    expect(status.stdout).toMatch(/chosen +embedded engine v0\.21\.8/);
+    expect(status.stdout).toMatch(/embedded +built\n +engine runs: pid 1/);
+    expect(status.stdout).toMatch(/cache +.*\.cache\/daggerw \(3 MB\)/);
+    expect(log()).toBe("");
+
+    expect((await daggerw(["engine", "start"])).code).toBe(0);
+    expect((await daggerw(["engine", "stop"])).code).toBe(0);
+    const asked = await daggerw(["engine", "remove"]);
+    expect(asked.stderr).toContain("say --yes");
+    expect(asked.code).toBe(2);
+    expect(log()).toBe(`ensure file://${source}/where.ts\nstop\n`);
+
+    const removed = await daggerw(["engine", "remove", "--yes"]);
+    expect(removed.stdout).toMatch(/^Removed .*daggerw: 3 MB are free again\.\n$/);
+    expect(log()).toMatch(/remove\n$/);
+    expect(existsSync(join(home, ".cache", "daggerw"))).toBe(false);
+    expect((await daggerw(["engine", "remove", "--yes"])).stdout).toContain("nothing to remove");
+  });
+
+  it("has help, and refuses what it doesn't know", async () => {
+    expect((await daggerw(["engine", "--help"])).stdout).toContain("./daggerw engine <command>");
+    expect((await daggerw(["engine", "burn"])).stderr).toContain("There is no `engine burn`; there are: status, start");
+    expect((await daggerw(["engine", "stop", "--yes"])).stderr).toContain("knows no --yes");
+  });
+});
+
+describe("a fresh clone", () => {
+  const installed = join(root, "node_modules");
+  const runs = () => readFileSync(join(home, "npm.log"), "utf8").split("\n").filter(Boolean);
+  beforeEach(() => {
+    fakeDocker();
+    fakeDagger();
+    rmSync(installed, { recursive: true });
+    const packages = ["semver", "esbuild", "@esbuild", "tsx"].map((name) => join(repository, "node_modules", name));
+    command(
+      "npm",
+      `echo "$$ $*" >> "$HOME/npm.log"; sleep \${NPM_SECONDS:-0.5}; [ -z "$NPM_FAILS" ] || exit 3
+       rm -rf node_modules; mkdir node_modules; ln -s ${packages.join(" ")} node_modules/; echo "$$ end" >> "$HOME/npm.log"`,
+    );
+  });
+  afterEach(() => {
+    rmSync(installed, { recursive: true, force: true });
+    install();
+  });
+
+  it("is installed once by two that start together; the second says that it waits", async () => {
+    const results = await Promise.all([daggerw(["call"]), daggerw(["call"])]);
+    expect(results.map(({ code }) => code)).toEqual([0, 0]);
+    expect(runs()).toEqual([expect.stringContaining(" ci --include=dev"), expect.stringMatching(/ end$/)]);
+    const said = results.map(({ stderr }) => stderr).join("");
+    expect(said.match(/npm ci in .* …/g)?.length).toBe(1);
+    expect(said.match(/Waiting for process \d+, which is installing/g)?.length).toBe(1);
+    expect(existsSync(join(root, ".deps.lock"))).toBe(false);
+  });
+
+  it("is installed by the next one after a kill, when what the killed one had started is over", async () => {
+    const first = start(["call"], { more: { NPM_SECONDS: "1" } });
+    await until(() => existsSync(join(home, "npm.log")));
+    const orphan = runs()[0]?.split(" ")[0];
+    await until(() => readFileSync(join(root, ".deps.lock"), "utf8").includes(`${orphan}`));
+    process.kill(first.child.pid as number, "SIGKILL");
+    const second = await daggerw(["call"]);
+    expect(second.code).toBe(0);
+    expect(second.stderr).toContain("Waiting for process");
+    expect(runs().map((line) => line.split(" ")[1])).toEqual(["ci", "end", "ci", "end"]);
+  });
+
+  it("tells when npm fails, and tries again the next time", async () => {
+    const failed = await daggerw(["call"], { more: { NPM_FAILS: "1" } });
+    expect(failed.stderr).toContain("failed (exit code 3); its output is above.");
+    expect(failed.code).toBe(1);
+    expect((await daggerw(["call"])).code).toBe(0);
+  });
+
+  it("tells when there is no npm", async () => {
+    rmSync(join(bin, "npm"));
+    expect((await daggerw(["call"])).stderr).toContain("There is no `npm` on PATH (it comes with Node.js).");
+  });
+});
