@@ -1,0 +1,386 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createRequire } from "node:module";
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Cluster, ClusterError, clusterError, connect, inspectKubeconfig } from "../../pipeline/src/kubernetes.js";
+import { checkHttp } from "../../pipeline/src/probe.js";
+import { pod, readyPod } from "../fixtures/kubernetes.js";
+
+const TOKEN = "ghp_never_to_be_seen";
+
+function kubeconfig(
+  user: unknown = { token: TOKEN },
+  cluster: object = { server: "https://api.example.com:6443/" },
+): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "dev",
+    contexts: [
+      { name: "other", context: { cluster: "x", user: "x" } },
+      { name: "dev", context: { cluster: "dev-helloworld", user: "ci" } },
+    ],
+    clusters: [{ name: "dev-helloworld", cluster }],
+    users: [{ name: "ci", user }],
+  });
+}
+
+function messageOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ClusterError);
+    return (error as Error).message;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("inspectKubeconfig", () => {
+  it("finds the current context's cluster and user", () => {
+    expect(inspectKubeconfig(kubeconfig())).toEqual({
+      context: "dev",
+      server: "https://api.example.com:6443",
+      user: "ci",
+      command: undefined,
+    });
+  });
+
+  it("names a command that is installed and refuses one that isn't", () => {
+    expect(inspectKubeconfig(kubeconfig({ exec: { command: "node" } })).command).toBe("node");
+    expect(inspectKubeconfig(kubeconfig({ exec: { command: process.execPath } })).command).toBe(process.execPath);
+    const message = messageOf(() => inspectKubeconfig(kubeconfig({ exec: { command: "no-such-command" } })));
+    expect(message).toContain('gets the credentials of ci by running "no-such-command", which is not installed');
+    expect(message).toContain("aws eks get-token");
+  });
+
+  it("takes a file that is there and refuses one that isn't", () => {
+    const folder = mkdtempSync(join(tmpdir(), "kubeconfig-"));
+    const file = join(folder, "ca.crt");
+    writeFileSync(file, "");
+    expect(inspectKubeconfig(kubeconfig({ "client-key": file })).user).toBe("ci");
+    rmSync(folder, { recursive: true });
+    const message = messageOf(() => inspectKubeconfig(kubeconfig({ "client-key": file })));
+    expect(message).toContain(`names a file that is not here (client-key: ${file})`);
+    expect(message).toContain("kubectl config view --raw --minify --flatten");
+  });
+
+  it.each([
+    ["", "is empty"],
+    ["/home/me/.kube/config", "is a single word, such as a path, and not the file itself"],
+    ["- a\n- b\n", "is no kubeconfig"],
+    ["kind: Config\n", "has no current-context"],
+    [kubeconfig().replace('"current-context":"dev"', '"current-context":"prod"'), "has no context called prod"],
+    [kubeconfig(undefined, {}), "has no server address for the cluster dev-helloworld"],
+    [kubeconfig(undefined, { server: "not an address" }), "has no server address"],
+    [kubeconfig().replace('"name":"ci"', '"name":"another"'), "has no user called ci"],
+  ])("refuses %j", (text, message) => {
+    expect(messageOf(() => inspectKubeconfig(text))).toContain(message);
+  });
+
+  it("shows the place of broken YAML and none of its text", () => {
+    const message = messageOf(() => inspectKubeconfig(`users:\n  - user:\n      token: "${TOKEN}\n`));
+    expect(message).toMatch(/^The kubeconfig is broken YAML at line \d+, column \d+\.$/);
+  });
+});
+
+describe("clusterError", () => {
+  const target = inspectKubeconfig(kubeconfig());
+  const failed = (properties: object) =>
+    new TypeError("fetch failed", { cause: Object.assign(new Error("why"), properties) });
+
+  it.each([
+    ["ECONNREFUSED", "unreachable", true, "refuses connections"],
+    ["ENOTFOUND", "unreachable", true, "has no address in the DNS"],
+    ["UND_ERR_CONNECT_TIMEOUT", "unreachable", true, "gave no answer"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "unreachable", false, "certificate that is not trusted"],
+  ])("knows %s", (code, problem, transient, text) => {
+    const error = clusterError(failed({ code }), "reading x", target);
+    expect(error).toMatchObject({ problem, transient });
+    expect(error.message).toContain(
+      "Reading x failed: the cluster's API server at https://api.example.com:6443 does not answer",
+    );
+    expect(error.message).toContain(text);
+    expect(error.message).not.toContain("container itself");
+  });
+
+  it("explains why this machine's own address does not work from a container", () => {
+    const local = inspectKubeconfig(kubeconfig(undefined, { server: "https://127.0.0.1:6443" }));
+    expect(clusterError(failed({ code: "ECONNREFUSED" }), "x", local).message).toContain("is the container itself");
+  });
+
+  it.each([
+    [401, "unauthorized", false, "does not accept the credentials of the kubeconfig's user ci (401)"],
+    [403, "forbidden", false, "X failed (403): pods is forbidden"],
+    [404, "not-found", false, "X failed (404): pods is forbidden"],
+    [409, "conflict", false, ""],
+    [429, "other", true, ""],
+    [503, "other", true, ""],
+  ])("knows the status %i", (code, problem, transient, text) => {
+    for (const body of ['{"message":"pods is forbidden"}', { message: "pods is forbidden" }]) {
+      const thrown = Object.assign(new Error(`HTTP-Code: ${code} ${TOKEN}`), {
+        code,
+        body,
+        headers: { secret: TOKEN },
+      });
+      const error = clusterError(thrown, "x", target);
+      expect(error).toMatchObject({ problem, transient });
+      expect(error.message).toContain(text);
+      expect(error.message).not.toContain(TOKEN);
+    }
+  });
+
+  it("names the command that gives no credentials", () => {
+    const exec = inspectKubeconfig(kubeconfig({ exec: { command: "node" } }));
+    const error = clusterError(new Error("Unable to locate credentials.\nmore"), "x", exec);
+    expect(error.message).toContain(
+      "the command node, by which the kubeconfig gets its credentials, failed: Unable to locate",
+    );
+  });
+});
+
+// The client library's HTTP layer needs a newer Node than the oldest one that the rest of the repository runs on.
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const libraryRuns = major > 22 || (major === 22 && minor >= 19);
+
+interface WebSocketLike {
+  send(data: Buffer): void;
+  close(): void;
+  on(event: "message", listener: (data: Buffer) => void): void;
+  on(event: "close", listener: () => void): void;
+}
+
+describe.skipIf(!libraryRuns)("a cluster", () => {
+  const objects = new Map<string, unknown>();
+  const seen: string[] = [];
+  let api: Server;
+  let cluster: Cluster;
+  const apps: Record<string, Server> = {};
+
+  beforeEach(async () => {
+    objects.clear();
+    seen.length = 0;
+    api = fakeApi(objects, seen, apps);
+    await listening(api);
+    cluster = await connect(kubeconfig({ token: TOKEN }, { server: addressOf(api), "insecure-skip-tls-verify": true }));
+  });
+
+  afterEach(async () => {
+    for (const server of [api, ...Object.values(apps)]) {
+      server.closeAllConnections();
+      server.close();
+    }
+    for (const name of Object.keys(apps)) delete apps[name];
+  });
+
+  it("tells its version", async () => {
+    objects.set("/version", { gitVersion: "v1.34.2" });
+    expect(await cluster.serverVersion()).toBe("v1.34.2");
+    expect(seen).toEqual(["GET /version"]);
+  });
+
+  it("makes a namespace once", async () => {
+    await cluster.ensureNamespace("helloworld", { "pod-security.kubernetes.io/enforce": "restricted" });
+    await cluster.ensureNamespace("helloworld");
+    expect(objects.get("/api/v1/namespaces/helloworld")).toMatchObject({
+      metadata: { name: "helloworld", labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+    });
+  });
+
+  it("makes, renews and replaces the pull secret", async () => {
+    const path = "/api/v1/namespaces/helloworld/secrets/ghcr-secret";
+    const passwordIn = () => {
+      const { type, data } = objects.get(path) as { type: string; data: Record<string, string> };
+      expect(type).toBe("kubernetes.io/dockerconfigjson");
+      return JSON.parse(Buffer.from(data[".dockerconfigjson"] ?? "", "base64").toString()).auths["ghcr.io"];
+    };
+    const login = { registry: "ghcr.io", username: "me", password: "one\n" };
+    await cluster.applyPullSecret("helloworld", login);
+    expect(passwordIn()).toEqual({ username: "me", password: "one", auth: Buffer.from("me:one").toString("base64") });
+    await cluster.applyPullSecret("helloworld", { ...login, password: "two" });
+    expect(passwordIn().password).toBe("two");
+    objects.set(path, { metadata: { name: "ghcr-secret" }, type: "Opaque" });
+    await cluster.applyPullSecret("helloworld", { ...login, password: "three" });
+    expect(passwordIn().password).toBe("three");
+    await expect(cluster.applyPullSecret("helloworld", { ...login, password: " " })).rejects.toThrow("has no password");
+  });
+
+  it("waits for a node", async () => {
+    const lines: string[] = [];
+    const clock = { now: () => time, sleep: async (ms: number) => void step(ms) };
+    let time = 0;
+    const step = (ms: number) => {
+      time += ms;
+      if (time === 500) objects.set("/api/v1/nodes", { items: [node("False", "container runtime network not ready")] });
+      if (time === 1000) objects.set("/api/v1/nodes", { items: [node("True", "")] });
+    };
+    objects.set("/api/v1/nodes", { items: [] });
+    const log = (line: string) => lines.push(line);
+    expect(await cluster.waitForNodeReady({ timeoutSeconds: 5, log, clock })).toBe("node-1");
+    expect(lines).toEqual([
+      "waiting for a node: there is none yet",
+      "waiting for a node: node-1: Because (container runtime network not ready)",
+    ]);
+    objects.set("/api/v1/nodes", { items: [] });
+    await expect(cluster.waitForNodeReady({ timeoutSeconds: 2, log, clock })).rejects.toThrow(
+      "No node of the cluster is ready after 2 s: there is none yet",
+    );
+  });
+
+  it("says what is missing", async () => {
+    await expect(cluster.getDeployment("helloworld", "nope")).rejects.toThrow(
+      'Reading Deployment helloworld/nope failed (404): "nope" not found',
+    );
+  });
+
+  it("says that nobody answers", async () => {
+    api.closeAllConnections();
+    await new Promise((resolve) => api.close(resolve));
+    await expect(cluster.serverVersion()).rejects.toThrow(/does not answer: 127\.0\.0\.1:\d+ refuses connections/);
+  });
+
+  describe("port forwarding", () => {
+    const SERVICE = "/api/v1/namespaces/helloworld/services/helloworld";
+    const PODS = "/api/v1/namespaces/helloworld/pods";
+
+    beforeEach(async () => {
+      for (const name of ["a", "b", "c"]) {
+        apps[name] = createHttpServer((request, response) => response.end(`pod ${name} ${request.url}`));
+        await listening(apps[name]);
+      }
+      objects.set(SERVICE, {
+        metadata: { name: "helloworld", namespace: "helloworld" },
+        spec: { selector: { app: "helloworld" }, ports: [{ port: 8080, targetPort: "http" }] },
+      });
+      const containers = [{ name: "app", ports: [{ name: "http", containerPort: 8000 }] }];
+      const ready = ["a", "b"].map((name) => ({ ...readyPod(name, "set"), spec: { containers } }));
+      const ending = readyPod("c", "set");
+      objects.set(PODS, {
+        items: [
+          ...ready,
+          pod({ name: "unready" }),
+          { ...ending, metadata: { ...ending.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } },
+        ],
+      });
+    });
+
+    it("goes to each ready pod in turn, and to none that ends", async () => {
+      const way = await cluster.portForward("helloworld", "helloworld", 8080);
+      const bodies: string[] = [];
+      for (let count = 0; count < 4; count++) bodies.push((await checkHttp(`${way.url}/x`)).body);
+      expect(bodies.sort()).toEqual(["pod a /x", "pod a /x", "pod b /x", "pod b /x"]);
+      expect(seen.filter((line) => line.includes("portforward"))[0]).toMatch(/portforward\?ports=8000$/);
+      await way.close();
+      expect((await checkHttp(way.url)).problem).toBe("refused");
+    });
+
+    it("breaks a connection whose pod does not answer, and says so", async () => {
+      const lines: string[] = [];
+      const way = await cluster.portForward("helloworld", "helloworld", 8080, { log: (line) => lines.push(line) });
+      for (const app of Object.values(apps)) await new Promise((resolve) => app.close(resolve));
+      expect((await checkHttp(way.url)).problem).toBe("reset");
+      expect(lines.join()).toMatch(/the pod [ab] can't be reached on port 8000: connect ECONNREFUSED/);
+      await way.close();
+    });
+
+    it("moves large bodies both ways whole", async () => {
+      const big = "0123456789".repeat(200_000);
+      apps.a?.removeAllListeners("request").on("request", (request, response) => request.pipe(response));
+      objects.set(PODS, { items: [(objects.get(PODS) as { items: unknown[] }).items[0]] });
+      const way = await cluster.portForward("helloworld", "helloworld", 8080);
+      const response = await fetch(way.url, { method: "POST", body: big });
+      expect((await response.text()) === big).toBe(true);
+      await way.close();
+    });
+
+    it("says why it can't begin", async () => {
+      await expect(cluster.portForward("helloworld", "nope", 8080)).rejects.toThrow(
+        "Reading Service helloworld/nope failed (404)",
+      );
+      await expect(cluster.portForward("helloworld", "helloworld", 80)).rejects.toThrow(
+        "Service helloworld/helloworld has no port 80; it has 8080.",
+      );
+      const busy = createServer();
+      await new Promise<void>((resolve) => busy.listen(0, "127.0.0.1", resolve));
+      const localPort = (busy.address() as AddressInfo).port;
+      await expect(cluster.portForward("helloworld", "helloworld", 8080, { localPort })).rejects.toThrow(
+        `The local port ${localPort} is in use`,
+      );
+      busy.close();
+      objects.set(PODS, { items: [pod()] });
+      await expect(cluster.portForward("helloworld", "helloworld", 8080)).rejects.toThrow(
+        "has no ready pod (1 with the labels app=helloworld)",
+      );
+    });
+  });
+});
+
+function node(status: string, message: string) {
+  return {
+    metadata: { name: "node-1" },
+    status: { conditions: [{ type: "Ready", status, reason: "Because", message }] },
+  };
+}
+
+async function listening(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+}
+
+function addressOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** As much of an API server as the calls need: objects by their path, and pods whose ports are those of local servers. */
+function fakeApi(objects: Map<string, unknown>, seen: string[], apps: Record<string, Server>): Server {
+  const require = createRequire(new URL("../../pipeline/package.json", import.meta.url));
+  const { WebSocketServer } = require("ws");
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "v4.channel.k8s.io" });
+  const server = createHttpServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://api");
+    seen.push(`${request.method} ${request.url}`);
+    const answer = (status: number, body: unknown) =>
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    if (request.headers.authorization !== `Bearer ${TOKEN}`) return answer(401, { message: "Unauthorized" });
+    const name = pathname.split("/").at(-1);
+    if (request.method === "POST" || request.method === "PUT") {
+      const body = await bodyOf(request);
+      const path = request.method === "PUT" ? pathname : `${pathname}/${body.metadata.name}`;
+      if (request.method === "POST" && objects.has(path)) return answer(409, { message: "already exists" });
+      objects.set(path, body);
+      return answer(201, body);
+    }
+    if (!objects.has(pathname)) return answer(404, { message: `"${name}" not found` });
+    const found = objects.get(pathname);
+    if (request.method === "DELETE") objects.delete(pathname);
+    return answer(200, found);
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    seen.push(`UPGRADE ${request.url}`);
+    const app = apps[/pods\/([^/]+)\/portforward/.exec(request.url ?? "")?.[1] ?? ""];
+    sockets.handleUpgrade(request, socket, head, (ws: WebSocketLike) => app && forwardTo(app, ws));
+  });
+  return server;
+}
+
+/** What a kubelet does with a port-forward: channel 0 is data, 1 is errors, and each begins with the port's number. */
+function forwardTo(app: Server, ws: WebSocketLike): void {
+  const port = (app.address() as AddressInfo | null)?.port ?? 1;
+  const send = (channel: number, data: Buffer) => ws.send(Buffer.concat([Buffer.from([channel]), data]));
+  send(0, Buffer.from([0x40, 0x1f]));
+  send(1, Buffer.from([0x40, 0x1f]));
+  const socket = connectTcp(port, "127.0.0.1");
+  socket.on("data", (data) => send(0, data));
+  socket.on("error", (error) => send(1, Buffer.from(error.message)));
+  socket.on("close", () => ws.close());
+  ws.on("message", (data) => socket.write(data.subarray(1)));
+  ws.on("close", () => socket.destroy());
+}
+
+async function bodyOf(request: IncomingMessage) {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
