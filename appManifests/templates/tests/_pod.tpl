@@ -37,13 +37,14 @@ spec:
         - |
           base={{ printf "http://%s:%d" $name (int $.Values.service.port) }}
 
-          # check <path> <text>…: the answer is a success and contains every text
+          # check <path> <text>…: the answer is a success and contains every text.
+          # timeout, not wget's -T: that ends only a silence, and crashes in some builds of BusyBox.
           check() {
             path=$1
             shift
             attempt=1
             while :; do
-              if answer=$(wget -q -T {{ $.Values.tests.timeoutSeconds }} -O - "$base$path" 2>&1); then
+              if answer=$(timeout {{ $.Values.tests.timeoutSeconds }} wget -q -O - "$base$path" 2>&1); then
                 missing=
                 for text in "$@"; do
                   case $answer in *"$text"*) ;; *) missing=$text ;; esac
@@ -53,12 +54,15 @@ spec:
                   return
                 fi
                 reason="the answer lacks '$missing'"
+              elif [ -n "$answer" ]; then
+                reason="no success"
               else
-                reason="no successful answer within {{ $.Values.tests.timeoutSeconds }}s"
+                reason="no answer within {{ $.Values.tests.timeoutSeconds }}s"
               fi
-              echo "attempt $attempt of {{ $.Values.tests.attempts }}: $base$path: $reason: $(echo "$answer" | head -n 3)"
+              answer=$(printf '%.300s' "$answer")
+              echo "attempt $attempt of {{ $.Values.tests.attempts }}: $base$path: $reason${answer:+ ($answer)}"
               if [ "$attempt" -ge {{ $.Values.tests.attempts }} ]; then
-                echo "FAILED $base$path: $reason"
+                echo "FAILED $base$path: $reason${answer:+ ($answer)}"
                 exit 1
               fi
               attempt=$((attempt + 1))
