@@ -1,5 +1,5 @@
 // Runs the CLI in the foreground, as if the user had typed it.
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { UserError } from "./types.js";
 
@@ -15,17 +15,20 @@ export const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[si
  * itself says 2 then, which its callers would take for a failure of the pipeline.
  */
 export async function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const child = spawn(command, args, { env, stdio: "inherit" });
+  let child: ChildProcess | undefined;
   let received: Signal | undefined;
   const handOn = (signal: Signal) => {
     received = signal;
-    child.kill(signal);
+    child?.kill(signal);
   };
+  // Before the start: a signal that came between the start and this would end this process and leave the command alone.
   for (const signal of SIGNALS) process.on(signal, handOn);
   try {
+    child = spawn(command, args, { env, stdio: "inherit" });
+    const started = child;
     return await new Promise<number>((done, fail) => {
-      child.once("error", (error) => fail(new UserError(`Can't run ${command}: ${error.message}.`, 126)));
-      child.once("exit", (code, signal) => {
+      started.once("error", (error) => fail(new UserError(`Can't run ${command}: ${error.message}.`, 126)));
+      started.once("exit", (code, signal) => {
         if (signal) done(exitCodeOf(signal));
         else done(received && code !== 0 ? exitCodeOf(received) : (code ?? 1));
       });
