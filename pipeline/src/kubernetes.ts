@@ -107,9 +107,17 @@ function parseKubeconfig(text: string): Record<string, unknown> {
   const place = error?.linePos?.[0];
   // The parser's own message would show the line, and the line may hold a key.
   if (error) throw badKubeconfig(`is broken YAML${place ? ` at line ${place.line}, column ${place.col}` : ""}`);
-  const value: unknown = document.toJS();
+  const value = plainData(document);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw badKubeconfig("is no kubeconfig");
   return value as Record<string, unknown>;
+}
+
+function plainData(document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS();
+  } catch {
+    throw badKubeconfig("is broken YAML (an alias without its anchor)");
+  }
 }
 
 function refuseFiles(parts: Record<string, unknown>): void {
@@ -267,7 +275,12 @@ export async function connect(kubeconfig: string): Promise<Cluster> {
   // Loaded here and not above: the library takes longer to load than the rest of the pipeline together.
   const kubernetes = await import("@kubernetes/client-node");
   const config = new kubernetes.KubeConfig();
-  config.loadFromString(kubeconfig);
+  try {
+    // As JSON, so that the library's parser has nothing to complain of: it shows the lines around an error.
+    config.loadFromString(JSON.stringify(parseKubeconfig(kubeconfig)));
+  } catch (error) {
+    throw badKubeconfig(`can't be used: ${error instanceof Error ? error.message : String(error)}`);
+  }
   keepConnections(config);
   return new Cluster(target, {
     core: config.makeApiClient(kubernetes.CoreV1Api),
@@ -275,6 +288,14 @@ export async function connect(kubeconfig: string): Promise<Cluster> {
     version: config.makeApiClient(kubernetes.VersionApi),
     forward: new kubernetes.PortForward(config),
   });
+}
+
+/**
+ * Begins to load the client library, which takes a second or two, while there is something else to wait for. Whether
+ * that works is for `connect` to say.
+ */
+export function warmUp(): void {
+  import("@kubernetes/client-node").catch(() => undefined);
 }
 
 /** The library makes an HTTP agent, and so a new TLS connection, for every call; this gives all calls the first one. */

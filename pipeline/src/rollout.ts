@@ -78,6 +78,23 @@ export async function waitForRollout(api: RolloutApi, options: RolloutOptions): 
   return new Rollout(api, options).wait();
 }
 
+/**
+ * Looks once at the pods that match a selector, whoever made them (Helm's hooks and tests too), and says why one of
+ * them can't come good, with its log; nothing when they are well or may still become so.
+ */
+export async function diagnosePods(
+  api: RolloutApi,
+  options: { namespace: string; selector: string; patience?: Partial<Patience>; clock?: Clock },
+): Promise<Diagnosis | undefined> {
+  const [pods, events] = await Promise.all([
+    api.listPods(options.namespace, options.selector),
+    api.listEvents(options.namespace),
+  ]);
+  const now = new Date((options.clock ?? realClock).now());
+  const diagnosis = diagnose({ pods, events, now, ...(options.patience && { patience: options.patience }) });
+  return diagnosis && addLog(api, diagnosis);
+}
+
 interface Snapshot {
   readonly deployment: V1Deployment;
   readonly newest: V1ReplicaSet | undefined;
@@ -178,8 +195,7 @@ class Rollout {
   }
 
   private async failure(diagnosis: Diagnosis): Promise<RolloutFailure> {
-    const source = diagnosis.logSource;
-    const complete = source ? withLog(diagnosis, await this.logOf(source)) : diagnosis;
+    const complete = await addLog(this.api, diagnosis);
     return new RolloutFailure(
       `${this.name} can't come good (given up after ${Math.round(this.seconds())} s)\n${formatDiagnosis(complete)}`,
       complete,
@@ -207,16 +223,6 @@ class Rollout {
     ]);
   }
 
-  /** A log that can't be read must not hide the failure it was wanted for. */
-  private async logOf(source: LogSource): Promise<string> {
-    const read = (previous: boolean) => this.api.podLog({ ...source, previous }, LOG_LINES);
-    try {
-      return await read(source.previous).catch(() => read(!source.previous));
-    } catch (error) {
-      return `(no log: ${error instanceof Error ? error.message : String(error)})`;
-    }
-  }
-
   private result(deployment: V1Deployment): RolloutResult {
     return {
       seconds: this.seconds(),
@@ -233,6 +239,18 @@ class Rollout {
 
   private seconds(): number {
     return (this.clock.now() - this.started) / 1000;
+  }
+}
+
+/** A log that can't be read must not hide the failure it was wanted for. */
+async function addLog(api: RolloutApi, diagnosis: Diagnosis): Promise<Diagnosis> {
+  const source = diagnosis.logSource;
+  if (!source) return diagnosis;
+  const read = (previous: boolean) => api.podLog({ ...source, previous }, LOG_LINES);
+  try {
+    return withLog(diagnosis, await read(source.previous).catch(() => read(!source.previous)));
+  } catch (error) {
+    return withLog(diagnosis, `(no log: ${error instanceof Error ? error.message : String(error)})`);
   }
 }
 

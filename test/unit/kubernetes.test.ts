@@ -72,6 +72,7 @@ describe("inspectKubeconfig", () => {
     ["", "is empty"],
     ["/home/me/.kube/config", "is a single word, such as a path, and not the file itself"],
     ["- a\n- b\n", "is no kubeconfig"],
+    ["users: *missing\n", "is broken YAML (an alias without its anchor)"],
     ["kind: Config\n", "has no current-context"],
     [kubeconfig().replace('"current-context":"dev"', '"current-context":"prod"'), "has no context called prod"],
     [kubeconfig(undefined, {}), "has no server address for the cluster dev-helloworld"],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   type CoreV1Event,
+  diagnosePods,
   type RolloutApi,
   RolloutFailure,
   type RolloutOptions,
@@ -16,6 +17,7 @@ import {
   type DeploymentOptions,
   deployment,
   event,
+  exited,
   IMAGE,
   NAMESPACE,
   pod,
@@ -254,6 +256,29 @@ describe("waitForRollout", () => {
     const { api, options, seconds } = cluster({ 0: { error: gone } });
     await expect(waitForRollout(api, options)).rejects.toBe(gone);
     expect(seconds()).toBe(0);
+  });
+});
+
+describe("diagnosePods", () => {
+  const hook = (exitCode: number) =>
+    pod({
+      phase: exitCode === 0 ? "Succeeded" : "Failed",
+      container: { state: { terminated: exited(exitCode) } },
+      spec: { restartPolicy: "Never", containers: [] },
+      metadata: { annotations: { "helm.sh/hook": "test" }, namespace: NAMESPACE, name: "helloworld-test" },
+    });
+
+  it("says why a Helm test failed, with its log", async () => {
+    const { api, options, asked } = cluster({ 0: { pods: [hook(7)], log: "connection refused\n" } });
+    const { clock } = options;
+    const found = await diagnosePods(api, { namespace: NAMESPACE, selector: "a=b", ...(clock && { clock }) });
+    expect(found).toMatchObject({ what: "The container app exited with code 7", log: ["connection refused"] });
+    expect(asked).toEqual(["a=b", "log"]);
+  });
+
+  it("finds nothing in pods that are well", async () => {
+    const { api } = cluster({ 0: { pods: [hook(0), readyPod("a", "set-new")] } });
+    expect(await diagnosePods(api, { namespace: NAMESPACE, selector: "" })).toBeUndefined();
   });
 });
 
