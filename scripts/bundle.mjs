@@ -1,43 +1,48 @@
 // Starts TypeScript fast: a bundle made once by esbuild starts in a quarter of the time that tsx needs. It is kept in
-// node_modules/.cache under a hash of the sources, so a changed file makes a new one.
+// node_modules/.cache under a hash of the sources that went into it, so a changed file makes a new one.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { pathToFileURL } from "node:url";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /**
- * Imports a TypeScript file. Its imports may lie in the folders given; packages stay outside of the bundle.
+ * Imports a TypeScript file. Packages stay outside of the bundle.
  * @param {string} root the repository
  * @param {string} entry
- * @param {string[]} folders all sources that the entry may import
  */
-export async function importTypeScript(root, entry, folders) {
-  const name = relative(root, entry).replace(/\.ts$/, "").replaceAll(/[\\/]/g, "-");
+export async function importTypeScript(root, entry) {
   const cache = join(root, "node_modules", ".cache", "daggerw");
-  const file = join(cache, `${name}-${hashOf(folders)}.mjs`);
-  if (!existsSync(file)) {
+  const name = relative(root, entry).replaceAll(/[\\/]/g, "-");
+  let file = upToDate(root, cache, name);
+  if (!file) {
     try {
-      await bundle(root, entry, file);
+      file = await bundle(root, cache, name, entry);
     } catch (error) {
       if (error.code !== "EACCES" && error.code !== "EROFS") throw error;
       // A checkout that this user can't write to: without a bundle, then.
       const { tsImport } = await import("tsx/esm/api");
       return await tsImport(pathToFileURL(entry).href, import.meta.url);
     }
-    for (const other of readdirSync(cache)) {
-      if (other.startsWith(`${name}-`) && join(cache, other) !== file) rmSync(join(cache, other), { force: true });
-    }
   }
   return await import(pathToFileURL(file).href);
 }
 
-async function bundle(root, entry, file) {
+/** The bundle that was made last, if its sources are still the same. */
+function upToDate(root, cache, name) {
+  try {
+    const { inputs, file, hash } = JSON.parse(readFileSync(join(cache, `${name}.json`), "utf8"));
+    return hashOf(root, inputs) === hash ? join(cache, file) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function bundle(root, cache, name, entry) {
   const { build } = await import("esbuild");
-  mkdirSync(dirname(file), { recursive: true });
-  const draft = `${file}.${process.pid}`;
-  await build({
+  mkdirSync(cache, { recursive: true });
+  const { metafile, outputFiles } = await build({
     entryPoints: [entry],
-    outfile: draft,
+    write: false,
     bundle: true,
     platform: "node",
     target: "node20",
@@ -45,30 +50,46 @@ async function bundle(root, entry, file) {
     packages: "external",
     absWorkingDir: root,
     logLevel: "silent",
-    sourcemap: "inline",
-    plugins: [keepOwnUrl],
+    metafile: true,
+    plugins: [keepOwnPlace],
   });
+  const inputs = Object.keys(metafile.inputs).sort();
+  const hash = hashOf(root, inputs);
+  const file = `${name}-${hash}.mjs`;
+  write(join(cache, file), outputFiles[0].contents);
+  write(join(cache, `${name}.json`), JSON.stringify({ inputs, file, hash }));
+  for (const other of readdirSync(cache)) {
+    if (other.startsWith(`${name}-`) && other.endsWith(".mjs") && other !== file)
+      rmSync(join(cache, other), { force: true });
+  }
+  return join(cache, file);
+}
+
+/** The file appears whole or not at all, also for another process that starts at the same time. */
+function write(file, content) {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, content);
   renameSync(draft, file);
 }
 
-/** import.meta.url stays that of the source file, since sources find their data by it. */
-const keepOwnUrl = {
-  name: "keep-own-url",
+/** import.meta stays that of the source file, since sources find their data by it. */
+const keepOwnPlace = {
+  name: "keep-own-place",
   setup(build) {
     build.onLoad({ filter: /\.(ts|mts|mjs|js)$/ }, ({ path }) => {
-      const source = readFileSync(path, "utf8");
-      const contents = source.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href));
+      const contents = readFileSync(path, "utf8")
+        .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href))
+        .replaceAll("import.meta.filename", JSON.stringify(path))
+        .replaceAll("import.meta.dirname", JSON.stringify(resolve(path, "..")));
       return { contents, loader: path.endsWith("ts") ? "ts" : "js" };
     });
   },
 };
 
-function hashOf(folders) {
-  const hash = createHash("sha256").update(process.versions.node.split(".")[0]);
-  for (const folder of folders) {
-    for (const name of readdirSync(folder, { recursive: true }).sort()) {
-      if (/\.(ts|mts|mjs|json)$/.test(name)) hash.update(`\0${name}\0`).update(readFileSync(join(folder, name)));
-    }
-  }
+function hashOf(root, inputs) {
+  const hash = createHash("sha256")
+    .update(root)
+    .update(readFileSync(fileURLToPath(import.meta.url)));
+  for (const input of inputs) hash.update(`\0${input}\0`).update(readFileSync(join(root, input)));
   return hash.digest("hex").slice(0, 16);
 }

@@ -6,17 +6,13 @@ import { importTypeScript } from "../scripts/bundle.mjs";
 import { DepsError, ensureDeps } from "../scripts/deps.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const [wrapper, scripts, embedded] = ["wrapper", "scripts", join("embedded", "src")].map((folder) =>
-  join(root, folder),
-);
-
 try {
   await ensureDeps([root], (line) => console.error(`daggerw: ${line}`));
-  const { main } = await importTypeScript(root, join(wrapper, "main.ts"), [wrapper, scripts]);
+  const { main } = await importTypeScript(root, join(root, "wrapper", "main.ts"));
   const loadEmbedded = async () => {
-    const entry = join(embedded, "index.ts");
+    const entry = join(root, "embedded", "src", "index.ts");
     if (!existsSync(entry)) throw new Error(`${entry} is missing: the checkout is incomplete.`);
-    return await importTypeScript(root, entry, [embedded, wrapper, scripts]);
+    return await importTypeScript(root, entry);
   };
   process.exit(await main(process.argv.slice(2), { root, loadEmbedded }));
 } catch (error) {

@@ -334,6 +334,13 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     expect(log()).toBe(`ensure file://${source}/where.ts\n`);
   });
 
+  it("is bundled anew when a source changed", async () => {
+    await daggerw(["call"]);
+    writeFileSync(join(source, "where.ts"), `export const where = "elsewhere";`);
+    await daggerw(["call"]);
+    expect(log()).toBe(`ensure file://${source}/where.ts\nensure elsewhere\n`);
+  });
+
   it("is used when it is forced, and its CLI with a runner host of the user's when no other can be had", async () => {
     fakeDocker();
     expect((await daggerw(["call"], { more: { DAGGERW: "embedded" } })).stderr).toBe(
