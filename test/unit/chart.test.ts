@@ -1,0 +1,168 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Ajv } from "ajv";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+
+type Values = { [key: string]: unknown };
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const read = (path: string) => readFileSync(root + path, "utf8");
+
+const defaults = parse(read("appManifests/values.yaml")) as Values;
+const validate = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true }).compile(
+  JSON.parse(read("appManifests/values.schema.json")),
+);
+
+const isMap = (value: unknown): value is Values => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** As Helm merges values: maps key by key, all else as a whole; null takes a key away. */
+function merge(base: Values, over: Values): Values {
+  const result = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    if (value === null) delete result[key];
+    else result[key] = isMap(value) && isMap(result[key]) ? merge(result[key], value) : value;
+  }
+  return result;
+}
+
+function errors(over: Values): string[] {
+  validate(merge(defaults, over));
+  return (validate.errors ?? []).map(
+    ({ instancePath, message, params }) => `${instancePath || "/"} ${message} ${JSON.stringify(params)}`,
+  );
+}
+
+/** Every value with its dotted name; lists and empty maps are values, maps with keys are not. */
+function flatten(values: Values, prefix = ""): Map<string, unknown> {
+  const result = new Map<string, unknown>();
+  for (const [key, value] of Object.entries(values)) {
+    const free = isMap(value) && Object.keys(value).some((name) => name.includes("/"));
+    if (isMap(value) && Object.keys(value).length > 0 && !free) {
+      for (const [name, inner] of flatten(value, `${prefix}${key}.`)) result.set(name, inner);
+    } else {
+      result.set(prefix + key, value);
+    }
+  }
+  return result;
+}
+
+describe("values that the schema accepts", () => {
+  test("the defaults", () => {
+    expect(errors({})).toEqual([]);
+  });
+
+  const variants = readdirSync(`${root}appManifests/ci`);
+  test("there are variants, named as chart tools expect", () => {
+    expect(variants.length).toBeGreaterThan(3);
+    expect(variants.filter((name) => !name.endsWith("-values.yaml"))).toEqual([]);
+  });
+  test.each(variants)("ci/%s", (name) => {
+    expect(errors(parse(read(`appManifests/ci/${name}`)) as Values)).toEqual([]);
+  });
+
+  test.each(["dev", "prod"])("clusters/%s/release.yaml", (environment) => {
+    const release = parse(read(`clusters/${environment}/release.yaml`));
+    expect(errors(release.spec.values)).toEqual([]);
+  });
+
+  test.each(["", "v0.1.0", "v10.20.30", "v1.2.3-rc.1"])("the tag %j", (tag) => {
+    expect(errors({ image: { tag } })).toEqual([]);
+  });
+});
+
+describe("values that the schema refuses, naming the field", () => {
+  test.each<[string, Values, string]>([
+    ["an unknown value", { replicas: 3 }, '"additionalProperty":"replicas"'],
+    ["a misspelt value further in", { image: { tga: "v1.0.0" } }, '/image must NOT have additional properties {"add'],
+    ["a value of the canary", { canary: { iteration: 1 } }, '"additionalProperty":"iteration"'],
+    ["text for a number", { replicaCount: "two" }, "/replicaCount must be integer"],
+    ["text for a switch", { autoscaling: { enabled: "true" } }, "/autoscaling/enabled must be boolean"],
+    ["a port by name", { service: { port: "http" } }, "/service/port must be integer"],
+    ["a privileged port", { containerPort: 80 }, "/containerPort must be >= 1024"],
+    ["root", { runAsUser: 0 }, "/runAsUser must be >= 1"],
+    ["a number for a label", { podLabels: { build: 1 } }, "/podLabels/build must be string"],
+    ["the selector's label", { podLabels: { "app.kubernetes.io/name": "x" } }, "/podLabels/app.kubernetes.io~1name"],
+    ["an unknown provider", { canary: { provider: "nginx" } }, "/canary/provider must be equal to one of"],
+    [
+      "a budget that blocks drains",
+      { podDisruptionBudget: { maxUnavailable: 0 } },
+      "/podDisruptionBudget/maxUnavailable",
+    ],
+    ["a duration without unit", { canary: { interval: "30" } }, "/canary/interval must match pattern"],
+    ["a quantity of nonsense", { resources: { requests: { cpu: "lots" } } }, "/resources/requests/cpu"],
+    ["a secret by its bare name", { imagePullSecrets: ["ghcr-secret"] }, "/imagePullSecrets/0 must be object"],
+    ["a test image without tag", { tests: { image: "busybox" } }, "/tests/image must match pattern"],
+    ["a test image that moves", { tests: { image: "busybox:latest" } }, "/tests/image must NOT be valid"],
+    ["a quote in a test's text", { tests: { expectedBody: "it's" } }, "/tests/expectedBody"],
+    ["a repository with a tag", { image: { repository: "ghcr.io/a/b:v1" } }, "/image/repository must match pattern"],
+    ["no tag at all", { image: { tag: null } }, "must have required property 'tag'"],
+  ])("%s", (_, values, message) => {
+    expect(errors(values).join("\n")).toContain(message);
+  });
+
+  test.each(["latest", "0.1.0", "v1", "v1.2", "v01.2.3", "v1.2.3+build", "V1.2.3", "v1.2.3 ", "v1.2.3-", 1.2])(
+    "the tag %j",
+    (tag) => {
+      expect(errors({ image: { tag } }).join("\n")).toContain("/image/tag ");
+    },
+  );
+
+  test("every map is closed, or says what its entries are", () => {
+    const open: string[] = [];
+    const walk = (schema: unknown, path: string): void => {
+      if (!isMap(schema)) return;
+      if (schema.type === "object" && schema.additionalProperties === undefined) open.push(path);
+      for (const [key, inner] of Object.entries(schema)) walk(inner, `${path}/${key}`);
+    };
+    walk(JSON.parse(read("appManifests/values.schema.json")), "");
+    // Helm itself fills `global` in when the chart is part of another.
+    expect(open).toEqual(["/properties/global"]);
+  });
+});
+
+describe("the chart's README", () => {
+  const rows = new Map(
+    [...read("appManifests/README.md").matchAll(/^\| `([^`]+)` \| `([^`]*)` \|/gm)].map(([, name = "", value = ""]) => [
+      name,
+      value,
+    ]),
+  );
+
+  test("lists every value, and no other", () => {
+    expect([...rows.keys()]).toEqual([...flatten(defaults).keys()]);
+  });
+  test("says what each default is", () => {
+    for (const [name, value] of flatten(defaults)) {
+      expect(`${name}: ${rows.get(name)}`).toBe(`${name}: ${JSON.stringify(value)}`);
+    }
+  });
+});
+
+test("every value is used by a template or a note", () => {
+  const folder = `${root}appManifests/templates`;
+  const templates = (readdirSync(folder, { recursive: true }) as string[])
+    .filter((name) => /\.(yaml|tpl|txt)$/.test(name))
+    .map((name) => readFileSync(`${folder}/${name}`, "utf8"))
+    .join("\n");
+  const unused = [...flatten(defaults).keys()].filter((name) => {
+    const parts = name.split(".");
+    // Whole maps are printed by toYaml: resources and the parts of a probe.
+    return (
+      !parts.some((_, i) => new RegExp(`\\.${parts.slice(i).join("\\.")}\\b`).test(templates)) &&
+      !templates.includes(`.Values.${parts[0]} }}`)
+    );
+  });
+  expect(unused).toEqual([]);
+});
+
+test("no image moves: the chart names no tag `latest`", () => {
+  for (const name of readdirSync(`${root}appManifests/templates`)) {
+    if (name.endsWith(".yaml")) expect(read(`appManifests/templates/${name}`)).not.toMatch(/:latest\b/);
+  }
+});
+
+test("the version that an empty tag stands for is a valid tag", () => {
+  const { appVersion } = parse(read("appManifests/Chart.yaml"));
+  expect(errors({ image: { tag: appVersion } })).toEqual([]);
+});

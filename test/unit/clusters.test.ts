@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { isScalar, parse, parseDocument, visit } from "yaml";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const read = (path: string) => readFileSync(root + path, "utf8");
+
+describe.each(["dev", "prod"])("clusters/%s", (environment) => {
+  const folder = `clusters/${environment}`;
+  const object = (file: string) => parse(read(`${folder}/${file}`));
+  const release = object("release.yaml");
+  const source = object("gitrepository.yaml");
+  const namespace = object("namespace.yaml");
+
+  test("the kustomization lists every other file", () => {
+    const files = readdirSync(root + folder).filter((name) => name !== "kustomization.yaml");
+    expect([...object("kustomization.yaml").resources].sort()).toEqual(files.sort());
+  });
+
+  test("every file holds one object and parses without a warning", () => {
+    for (const name of readdirSync(root + folder)) {
+      const document = parseDocument(read(`${folder}/${name}`));
+      expect([...document.errors, ...document.warnings], name).toEqual([]);
+    }
+  });
+
+  test("release.yaml names exactly one image tag: quoted, vMAJOR.MINOR.PATCH", () => {
+    const tags: { value: unknown; type: unknown }[] = [];
+    visit(parseDocument(read(`${folder}/release.yaml`)), {
+      Pair(_, pair) {
+        if (isScalar(pair.key) && pair.key.value === "tag" && isScalar(pair.value)) {
+          tags.push({ value: pair.value.value, type: pair.value.type });
+        }
+      },
+    });
+    expect(tags).toEqual([{ value: release.spec.values.image.tag, type: "QUOTE_DOUBLE" }]);
+    expect(release.spec.values.image.tag).toMatch(/^v\d+\.\d+\.\d+$/);
+    expect(release.spec.values.image.digest, "a digest would be a second truth").toBeUndefined();
+  });
+
+  test("everything is in the namespace helloworld", () => {
+    expect(namespace.metadata.name).toBe("helloworld");
+    expect(release.metadata.namespace).toBe("helloworld");
+    expect(source.metadata.namespace).toBe("helloworld");
+  });
+
+  test("the namespace admits restricted pods only, and is never pruned", () => {
+    expect(namespace.metadata.labels["pod-security.kubernetes.io/enforce"]).toBe("restricted");
+    expect(namespace.metadata.annotations["kustomize.toolkit.fluxcd.io/prune"]).toBe("disabled");
+  });
+
+  test("the release takes the chart of this repository from the source beside it", () => {
+    expect(release.spec.chart.spec.chart).toBe("./appManifests");
+    expect(release.spec.chart.spec.sourceRef).toEqual({ kind: "GitRepository", name: source.metadata.name });
+    expect(release.spec.chart.spec.reconcileStrategy).toBe("Revision");
+    expect(source.spec.ignore.trim().split("\n")).toEqual(["/*", "!/appManifests"]);
+    expect(source.spec.interval).toBe("1m");
+  });
+
+  test("a failed upgrade goes back, drift is undone, and replicas are left to their owner", () => {
+    expect(release.spec.upgrade.strategy.name).toBe("RemediateOnFailure");
+    expect(release.spec.upgrade.remediation).toMatchObject({ strategy: "rollback", remediateLastFailure: true });
+    expect(release.spec.upgrade.remediation.retries).toBeGreaterThan(0);
+    expect(release.spec.driftDetection.mode).toBe("enabled");
+    expect(release.spec.driftDetection.ignore).toEqual([{ paths: ["/spec/replicas"], target: { kind: "Deployment" } }]);
+  });
+
+  test("a plain cluster can run it: nothing needs the CRDs of another project", () => {
+    expect(release.spec.values.canary.enabled).toBe(false);
+    expect(release.spec.values.serviceMonitor.enabled).toBe(false);
+  });
+});
+
+test("prod scales by load and outlasts slow load balancers", () => {
+  const { values } = parse(read("clusters/prod/release.yaml")).spec;
+  expect(values.autoscaling.enabled).toBe(true);
+  expect(values.autoscaling.minReplicas).toBeGreaterThan(1);
+  expect(values.preStopSleepSeconds).toBeGreaterThanOrEqual(15);
+  expect(values.terminationGracePeriodSeconds).toBeGreaterThan(values.preStopSleepSeconds);
+});
