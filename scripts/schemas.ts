@@ -1,6 +1,6 @@
 // Makes pipeline/schemas/: one JSON schema for each kind that the chart and clusters/ hold, so that `check` needs no network.
 //
-//   npx tsx scripts/schemas.ts
+//   npm run schemas
 //
 // The sources are Go modules, fetched and verified by `go mod download`: Kubernetes's own OpenAPI documents, and the CRDs of
 // the controllers. Run it after changing a version below, then `npm run test:unit`.
