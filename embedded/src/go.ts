@@ -39,12 +39,19 @@ export async function goBuild(options: GoBuild): Promise<string> {
   );
 }
 
-/** Version of the Go on PATH: another compiler makes other binaries. */
-let version: string | undefined;
-function goVersion(): string {
-  version ??= $.sync({ quiet: true })`go env GOVERSION`.stdout.trim();
-  return version;
+/** The Go on PATH: another compiler makes other binaries. */
+let host: { version: string; root: string; settings: string } | undefined;
+function hostGo() {
+  if (!host) {
+    const lines = $.sync({ quiet: true })`go env GOVERSION GOROOT GOENV`.stdout.split("\n");
+    const [version = "", root = "", settings = ""] = lines.map((line) => line.trim());
+    host = { version, root, settings };
+  }
+  return host;
 }
+
+export const goVersion = () => hostGo().version;
+export const goRoot = () => hostGo().root;
 
 /**
  * The environment for `go`: the host's, so that its proxies and checksum database are used, with every folder that `go`
@@ -55,7 +62,7 @@ export function goEnvironment(noSumDb: string[] = [], env: NodeJS.ProcessEnv = p
   return {
     ...env,
     // Where the host keeps its own settings (go env -w), before XDG_CONFIG_HOME moves Go's telemetry counters away.
-    GOENV: env.GOENV ?? $.sync({ quiet: true })`go env GOENV`.stdout.trim(),
+    GOENV: env.GOENV ?? hostGo().settings,
     XDG_CONFIG_HOME: join(cache.goPath, "config"),
     GOPATH: cache.goPath,
     GOMODCACHE: cache.goMod,

@@ -84,6 +84,8 @@ export const builtPath = (name: string, inputs: Inputs) => join(cache.built, `${
 export type BuildOptions = {
   /** What the step is called when it has to run; default: `build <name>`. */
   title?: string;
+  /** For results that take a moment: prints nothing, as part of a step that says what it is at. */
+  quiet?: boolean;
 };
 
 /**
@@ -96,13 +98,14 @@ export async function built(
   name: string,
   inputs: Inputs,
   build: (outDir: string, detail: (text: string) => void) => Promise<void>,
-  { title = `build ${name}` }: BuildOptions = {},
+  { title = `build ${name}`, quiet = false }: BuildOptions = {},
 ): Promise<string> {
   const result = builtPath(name, inputs);
   if (existsSync(result)) return result;
   return await locked(name, async () => {
     if (existsSync(result)) return result;
-    return await step(title, async (detail) => {
+    const make = async (detail: (text: string) => void) => {
+      process.umask(0o022); // What the caller's shell says must not show in the result.
       await removeOthers(name, /^\.new-(.*)-[0-9a-f]{16}$/);
       const temporary = join(cache.built, `.new-${name}-${hashOf(inputs)}`);
       mkdirSync(temporary);
@@ -117,7 +120,8 @@ export async function built(
       await rename(temporary, result);
       await removeOthers(name, /^(.*)-[0-9a-f]{16}$/, result);
       return result;
-    });
+    };
+    return quiet ? await make(() => {}) : await step(title, make);
   });
 }
 

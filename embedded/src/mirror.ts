@@ -1,0 +1,156 @@
+// The registry mirror: every image of the pipeline's table under its public name, served on this host's loopback.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ImageName, images as table } from "../../pipeline/src/images.js";
+import { cache, embeddedDir } from "./cache.js";
+import { goVersion } from "./go.js";
+import { parseReference, store } from "./images.js";
+import { alive, endProcess, readPid } from "./process.js";
+import { recipes } from "./recipes/index.js";
+import { tools } from "./recipes/parts.js";
+import { built, step } from "./steps.js";
+
+const START_TIMEOUT_MS = 20_000;
+
+/** The port that the mirror listens on: DAGGERW_MIRROR_PORT, else 5077. */
+export function mirrorPort(env: NodeJS.ProcessEnv = process.env): number {
+  const text = env.DAGGERW_MIRROR_PORT;
+  if (!text) return 5077;
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65536) return port;
+  throw new Error(`DAGGERW_MIRROR_PORT is not a port: ${text}`);
+}
+
+/** Where the mirror answers (plain http), and the registries that it stands for. */
+export const mirror = () => ({
+  address: `localhost:${mirrorPort()}`,
+  registries: [...new Set(Object.values(table).map((reference) => parseReference(reference).registry))].sort(),
+});
+
+/** Makes all images, where that isn't done yet, and returns the folder that a registry can serve. */
+export function images(): Promise<string> {
+  const from = (...names: string[]) => names.map((name) => join(embeddedDir, name));
+  // All that decides on the images' content, so that nothing else has to be looked at when nothing has changed.
+  const files = [
+    ...from("src/recipes", "src/images.ts", "src/debian.ts", "src/go.ts"),
+    ...from("go/kubernetes", "go/etcd", "go/tools", "go/pause"),
+  ];
+  return built(
+    "registry",
+    { files, values: [table, goVersion()] },
+    async (outDir, detail) => {
+      for (const [name, reference] of Object.entries(table)) {
+        detail(reference);
+        const recipe = recipes[name as ImageName];
+        await store(outDir, reference, await recipe.layers(), recipe.config);
+      }
+    },
+    { title: "make the images" },
+  );
+}
+
+export const mirrorFiles = {
+  get pid() {
+    return join(cache.run, "mirror.pid");
+  },
+  get stamp() {
+    return join(cache.run, "mirror.stamp");
+  },
+  get log() {
+    return join(cache.logs, "mirror.log");
+  },
+};
+
+/** Makes the images and serves them; a mirror that already serves them is left alone. */
+export async function startMirror(): Promise<ReturnType<typeof mirror>> {
+  const storage = await images();
+  const registry = join(await tools(), "registry");
+  const stamp = JSON.stringify([basename(storage), registry, mirrorPort()]);
+  if (runningMirror()) {
+    if (existsSync(mirrorFiles.stamp) && readFileSync(mirrorFiles.stamp, "utf8") === stamp) return mirror();
+    await stopMirror();
+  }
+  await refuseBusyPort(mirrorPort());
+  await step("start the registry mirror", async (detail) => {
+    const pid = spawnRegistry(registry, storage);
+    writeFileSync(mirrorFiles.pid, `${pid}`);
+    await untilItAnswers(pid);
+    writeFileSync(mirrorFiles.stamp, stamp);
+    detail(mirror().address);
+  });
+  return mirror();
+}
+
+/** The mirror's pid, if it runs. */
+export function runningMirror(): number | undefined {
+  const pid = readPid(mirrorFiles.pid);
+  return pid && alive(pid, configFile()) ? pid : undefined;
+}
+
+export async function stopMirror(): Promise<void> {
+  const pid = runningMirror();
+  if (pid) await step("stop the registry mirror", () => endProcess(pid, 10_000));
+  await rm(mirrorFiles.pid, { force: true });
+  await rm(mirrorFiles.stamp, { force: true });
+}
+
+const configFile = () => join(cache.run, "mirror.json");
+
+function spawnRegistry(registry: string, storage: string): number {
+  const config = {
+    version: "0.1",
+    log: { level: "warn", accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: storage },
+      cache: { blobdescriptor: "inmemory" },
+      maintenance: { readonly: { enabled: true } },
+    },
+    http: { addr: `127.0.0.1:${mirrorPort()}`, secret: "unused: nothing is uploaded" },
+  };
+  writeFileSync(configFile(), JSON.stringify(config, null, 2)); // JSON is YAML too.
+  const log = openSync(mirrorFiles.log, "w");
+  const child = spawn(registry, ["serve", configFile()], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    cwd: "/",
+    env: { OTEL_TRACES_EXPORTER: "none" },
+  });
+  closeSync(log);
+  child.on("error", () => {});
+  child.unref();
+  if (!child.pid) throw new Error(`The registry ${registry} could not be started.`);
+  return child.pid;
+}
+
+async function untilItAnswers(pid: number) {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await sleep(50)) {
+    if (await answers()) return;
+    if (!alive(pid)) break;
+  }
+  const log = readFileSync(mirrorFiles.log, "utf8").trimEnd().split("\n").slice(-10).join("\n");
+  await stopMirror();
+  throw new Error(`The registry mirror did not start. The end of its log, ${mirrorFiles.log}:\n${log}`);
+}
+
+const answers = () =>
+  fetch(`http://127.0.0.1:${mirrorPort()}/v2/`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+async function refuseBusyPort(port: number) {
+  const free = await new Promise<boolean>((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
+  });
+  if (free) return;
+  throw new Error(
+    `Port ${port} on this host is taken by another process, and the registry mirror wants it. ` +
+      "Set DAGGERW_MIRROR_PORT to a free port, or stop that process.",
+  );
+}
