@@ -29,6 +29,9 @@ export const megabytes = (bytes: number) =>
 /** Prints a line that belongs to no step. */
 export const say = (line: string) => output(line);
 
+/** The steps that are at work now, in the order of their start. */
+const running: symbol[] = [];
+
 /**
  * Runs a piece of work under a title: prints its start, a line each 30 s, and its end with the time it took. The work may
  * call `detail` with what it is at; that is shown in the 30 s lines, and the last one at the end.
@@ -37,11 +40,13 @@ export async function step<T>(title: string, work: (detail: (text: string) => vo
   const started = Date.now();
   let latest = "";
   const suffix = () => (latest ? `: ${latest}` : "");
+  const self = Symbol(title);
+  running.push(self);
   output(`▸ ${title}`);
-  const heartbeat = setInterval(
-    () => output(`  ${title}, ${seconds(Date.now() - started)} so far${suffix()}`),
-    HEARTBEAT_MS,
-  );
+  const heartbeat = setInterval(() => {
+    // Of steps in steps, the innermost speaks.
+    if (running.at(-1) === self) output(`  ${title}, ${seconds(Date.now() - started)} so far${suffix()}`);
+  }, HEARTBEAT_MS);
   try {
     const result = await work((text) => {
       latest = text;
@@ -53,6 +58,7 @@ export async function step<T>(title: string, work: (detail: (text: string) => vo
     throw error;
   } finally {
     clearInterval(heartbeat);
+    running.splice(running.indexOf(self), 1);
   }
 }
 

@@ -1,0 +1,179 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { assemble, changedPaths, parseReference, store, treeLayer } from "../../embedded/src/images.js";
+import { mirror, mirrorPort } from "../../embedded/src/mirror.js";
+import { recipes } from "../../embedded/src/recipes/index.js";
+import { pinned } from "../../embedded/src/recipes/parts.js";
+import { printTo } from "../../embedded/src/steps.js";
+import { images } from "../../pipeline/src/images.js";
+
+const folder = () => mkdtempSync(join(tmpdir(), "images-"));
+let before: ReturnType<typeof printTo>;
+
+beforeEach(() => {
+  vi.stubEnv("DAGGERW_CACHE", folder());
+  before = printTo(() => {});
+});
+
+afterEach(() => {
+  printTo(before);
+  vi.unstubAllEnvs();
+});
+
+test("every image of the table has a recipe, and every recipe an image", () => {
+  expect(Object.keys(recipes).sort()).toEqual(Object.keys(images).sort());
+});
+
+test("every image has an exact name: no digest, no latest, parts that can be told apart", () => {
+  for (const reference of Object.values(images)) {
+    expect(parseReference(reference).tag, reference).toMatch(/\d/);
+  }
+});
+
+test("images of different registries don't get in each other's way in the one mirror", () => {
+  const names = Object.values(images).map((reference) => {
+    const { repository, tag } = parseReference(reference);
+    return `${repository}:${tag}`;
+  });
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test("the stand-ins are of the versions that the tags promise", () => {
+  const tag = (name: keyof typeof images) => parseReference(images[name]).tag;
+  const kubernetes = pinned("kubernetes", "k8s.io/kubernetes");
+  for (const name of ["node", "kubeApiserver", "kubeControllerManager", "kubeScheduler", "kubeProxy"] as const) {
+    expect(tag(name)).toBe(kubernetes);
+  }
+  expect(`v${tag("etcd")}`).toBe(`${pinned("etcd", "go.etcd.io/etcd/server/v3")}-0`);
+  expect(tag("coredns")).toBe(pinned("tools", "github.com/coredns/coredns"));
+  expect(`v${tag("helm")}`).toBe(pinned("tools", "helm.sh/helm/v4"));
+  expect(tag("kubeconform")).toBe(`${pinned("tools", "github.com/yannh/kubeconform")}-alpine`);
+  expect(`v${tag("actionlint")}`).toBe(pinned("tools", "github.com/rhysd/actionlint"));
+  expect(`v${tag("registry")}`).toBe(pinned("tools", "github.com/distribution/distribution/v3"));
+  expect(tag("crane")).toBe(pinned("tools", "github.com/google/go-containerregistry"));
+});
+
+test("Kubernetes' modules are all of the version that belongs to it", () => {
+  const text = readFileSync("embedded/go/kubernetes/go.mod", "utf8");
+  const version = pinned("kubernetes", "k8s.io/kubernetes").replace("v1.", "v0.");
+  const replaced = [...text.matchAll(/^\t(k8s\.io\/\S+) => (\S+) (\S+)$/gm)];
+  expect(replaced.length).toBeGreaterThan(25);
+  for (const [, from, to, at] of replaced) expect([to, at]).toEqual([from, version]);
+});
+
+test("the mirror stands for the registries of the table", () => {
+  expect(mirror().registries).toEqual(["docker.io", "gcr.io", "ghcr.io", "registry.k8s.io"]);
+  expect(mirrorPort({ DAGGERW_MIRROR_PORT: "6000" })).toBe(6000);
+  expect(() => mirrorPort({ DAGGERW_MIRROR_PORT: "high" })).toThrow("DAGGERW_MIRROR_PORT is not a port: high");
+});
+
+test.each([
+  ["busybox:1.37.0", "docker.io", "library/busybox", "1.37.0"],
+  ["alpine/helm:4.3.0", "docker.io", "alpine/helm", "4.3.0"],
+  ["registry.k8s.io/coredns/coredns:v1.14.3", "registry.k8s.io", "coredns/coredns", "v1.14.3"],
+  ["localhost:5000/app:v0.1.0", "localhost:5000", "app", "v0.1.0"],
+])("%s is taken apart", (reference, registry, repository, tag) => {
+  expect(parseReference(reference)).toEqual({ registry, repository, tag });
+});
+
+test("a name without a tag is refused", () => {
+  expect(() => parseReference("busybox")).toThrow("busybox is not an image name with a tag");
+});
+
+const someLayer = (name = "some", text = "hello") =>
+  treeLayer(name, { values: [text] }, async () => {
+    const file = join(folder(), "file");
+    writeFileSync(file, text);
+    chmodSync(file, 0o700);
+    return {
+      "/bin/tool": { copy: file },
+      "/bin/sh": { link: "/bin/tool" },
+      "/etc/motd": { text: "welcome\n" },
+      "/tmp": { folder: 0o1777 },
+    };
+  });
+
+test("the same content gives the same layer, byte for byte, whenever and wherever it is made", async () => {
+  const first = await someLayer();
+  vi.stubEnv("DAGGERW_CACHE", folder());
+  const second = await someLayer();
+  expect(second.path).not.toBe(first.path);
+  expect(second.digest).toBe(first.digest);
+  const { digest } = await someLayer("some", "other");
+  expect(digest).not.toBe(first.digest);
+});
+
+test("a layer holds what it should, as root's", async () => {
+  const { path } = await someLayer();
+  const list = execFileSync("tar", ["-tvf", path, "--numeric-owner"], { encoding: "utf8" }).trim().split("\n");
+  const columns = list.map((line) => line.split(/\s+/)).map(([mode, owner, , , , ...name]) => [mode, owner, ...name]);
+  expect(columns).toEqual([
+    ["drwxr-xr-x", "0/0", "./"],
+    ["drwxr-xr-x", "0/0", "./bin/"],
+    ["lrwxrwxrwx", "0/0", "./bin/sh", "->", "/bin/tool"],
+    ["-rwx------", "0/0", "./bin/tool"],
+    ["drwxr-xr-x", "0/0", "./etc/"],
+    ["-rw-r--r--", "0/0", "./etc/motd"],
+    ["drwxrwxrwt", "0/0", "./tmp/"],
+  ]);
+});
+
+test("of a root that was copied from another, only what changed is packed", () => {
+  const base = folder();
+  mkdirSync(join(base, "etc"));
+  for (const name of ["same", "edited", "mode", "touched"]) writeFileSync(join(base, "etc", name), "before");
+  symlinkSync("same", join(base, "link"));
+  symlinkSync("same", join(base, "moved"));
+  const root = folder();
+  execFileSync("cp", ["-a", `${base}/.`, root]);
+  expect(changedPaths(root, base)).toEqual([]);
+  writeFileSync(join(root, "etc/edited"), "after it");
+  chmodSync(join(root, "etc/mode"), 0o600);
+  utimesSync(join(root, "etc/touched"), 1, 1);
+  mkdirSync(join(root, "new"));
+  writeFileSync(join(root, "new/file"), "");
+  execFileSync("ln", ["-sfn", "etc", join(root, "moved")]);
+  expect(changedPaths(root, base)).toEqual(["/etc/edited", "/etc/mode", "/etc/touched", "/moved", "/new", "/new/file"]);
+  expect(changedPaths(root)).toContain("/etc/same");
+});
+
+test("an image's manifest names its layers and configuration by their digests and sizes", async () => {
+  const layer = await someLayer();
+  const image = assemble([layer], { Entrypoint: ["/bin/tool"] });
+  const manifest = JSON.parse(image.manifest);
+  expect(manifest.layers).toMatchObject([{ digest: layer.digest, size: layer.size }]);
+  expect(manifest.config.digest).toBe(`sha256:${createHash("sha256").update(image.config).digest("hex")}`);
+  expect(JSON.parse(image.config)).toMatchObject({
+    os: "linux",
+    config: { Entrypoint: ["/bin/tool"], Env: [expect.stringContaining("PATH=")] },
+    rootfs: { diff_ids: [layer.digest] },
+  });
+});
+
+test("a stored image is found by its tag, with its layers as links to the built ones", async () => {
+  const storage = folder();
+  const layer = await someLayer();
+  await store(storage, images.busybox, [layer], {});
+  const repository = join(storage, "docker/registry/v2/repositories/library/busybox");
+  const digest = readFileSync(join(repository, "_manifests/tags/1.37.0/current/link"), "utf8");
+  const blob = (name: string) => {
+    const hex = name.replace("sha256:", "");
+    return join(storage, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
+  };
+  const manifest = JSON.parse(readFileSync(blob(digest), "utf8"));
+  expect(existsSync(blob(manifest.config.digest))).toBe(true);
+  expect(readFileSync(blob(manifest.layers[0].digest))).toEqual(readFileSync(layer.path));
+});

@@ -1,0 +1,130 @@
+import { execFile } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { cache } from "../../embedded/src/cache.js";
+import { built, hashOf, locked, printTo, step } from "../../embedded/src/steps.js";
+
+let lines: string[];
+let before: ReturnType<typeof printTo>;
+
+beforeEach(() => {
+  vi.stubEnv("DAGGERW_CACHE", mkdtempSync(join(tmpdir(), "steps-")));
+  lines = [];
+  before = printTo((line) => lines.push(line));
+});
+
+afterEach(() => {
+  printTo(before);
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+});
+
+const write = (text: string) => async (outDir: string) => writeFileSync(join(outDir, "file"), text);
+const never = async () => {
+  throw new Error("should not be built again");
+};
+
+test("a result is built once, and says its size and time", async () => {
+  const first = await built("part", { values: [1] }, write("content"));
+  expect(readFileSync(join(first, "file"), "utf8")).toBe("content");
+  expect(lines).toEqual(["▸ build part", expect.stringMatching(/^✔ build part, [\d.]+ s: 1 MB$/)]);
+  expect(await built("part", { values: [1] }, never)).toBe(first);
+});
+
+test("changed inputs build a new result, and the old one goes", async () => {
+  const first = await built("part", { values: [1] }, write("old"));
+  const other = await built("part-more", { values: [1] }, write("not the same part"));
+  const second = await built("part", { values: [2] }, write("new"));
+  expect(second).not.toBe(first);
+  expect(existsSync(first)).toBe(false);
+  expect(existsSync(other)).toBe(true);
+});
+
+test("a failed build leaves nothing, keeps the result before, and the next run succeeds", async () => {
+  const first = await built("part", { values: [1] }, write("old"));
+  const half = async (outDir: string) => {
+    writeFileSync(join(outDir, "half"), "");
+    throw new Error("interrupted");
+  };
+  await expect(built("part", { values: [2] }, half)).rejects.toThrow("interrupted");
+  expect(readdirSync(cache.built)).toEqual([first.split("/").at(-1)]);
+  expect(lines.at(-1)).toMatch(/^✘ build part, failed after/);
+  expect(readdirSync(await built("part", { values: [2] }, write("new")))).toEqual(["file"]);
+});
+
+test("what a killed build left behind is not taken for a result, and removed", async () => {
+  mkdirSync(join(cache.built, `.new-part-${hashOf({ values: [1] })}`));
+  mkdirSync(join(cache.built, ".new-part-0123456789abcdef"));
+  const result = await built("part", { values: [1] }, write("whole"));
+  expect(readdirSync(cache.built)).toEqual([result.split("/").at(-1)]);
+});
+
+test("a full disk is explained", async () => {
+  const full = () => Promise.reject(new Error("write /x: no space left on device"));
+  await expect(built("part", {}, full)).rejects.toThrow(
+    /disk is full: free some space for .*DAGGERW_CACHE.*What was finished is kept/s,
+  );
+});
+
+test("the hash follows content and names, not where the files lie", () => {
+  const folder = (name: string, text: string) => {
+    const path = mkdtempSync(join(tmpdir(), "inputs-"));
+    writeFileSync(join(path, name), text);
+    return path;
+  };
+  const reference = hashOf({ files: [folder("a", "text")] });
+  expect(hashOf({ files: [folder("a", "text")] })).toBe(reference);
+  expect(hashOf({ files: [folder("a", "other")] })).not.toBe(reference);
+  expect(hashOf({ files: [folder("b", "text")] })).not.toBe(reference);
+  expect(hashOf({ files: [folder("a", "text")], values: ["v2"] })).not.toBe(reference);
+});
+
+test("a long step says every 30 s what it is at", async () => {
+  vi.useFakeTimers();
+  const work = step("long", async (detail) => {
+    detail("compiling");
+    await new Promise((done) => setTimeout(done, 65_000));
+  });
+  await vi.advanceTimersByTimeAsync(65_000);
+  await work;
+  expect(lines).toEqual([
+    "▸ long",
+    "  long, 30.0 s so far: compiling",
+    "  long, 1 min 0 s so far: compiling",
+    "✔ long, 1 min 5 s: compiling",
+  ]);
+});
+
+test("work under one lock takes turns", async () => {
+  const log: string[] = [];
+  const work = (name: string) =>
+    locked("shared", async () => {
+      log.push(`${name} starts`);
+      await new Promise((done) => setTimeout(done, 50));
+      log.push(`${name} ends`);
+    });
+  await Promise.all([work("a"), work("b")]);
+  expect(log).toEqual(["a starts", "a ends", "b starts", "b ends"]);
+});
+
+test("two processes that want the same result build it once", async () => {
+  const script = join(cache.tmp, "build.mts");
+  const count = join(cache.tmp, "count");
+  writeFileSync(
+    script,
+    `import { appendFileSync } from "node:fs"
+     import { built } from ${JSON.stringify(join(process.cwd(), "embedded/src/steps.ts"))}
+     console.log(await built("part", {}, async () => {
+       appendFileSync(${JSON.stringify(count)}, "x")
+       await new Promise((done) => setTimeout(done, 1000))
+     }))`,
+  );
+  appendFileSync(count, "");
+  const run = () => promisify(execFile)(join(process.cwd(), "node_modules/.bin/tsx"), [script]);
+  const [a, b] = await Promise.all([run(), run()]);
+  expect(a.stdout).toBe(b.stdout);
+  expect(readFileSync(count, "utf8")).toBe("x");
+}, 30_000);
