@@ -4,6 +4,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
 import { cache } from "./cache.js";
 import { built, locked } from "./steps.js";
@@ -105,7 +106,7 @@ async function fill(root: string, outDir: string, work: (apt: RootApt) => Promis
   await locked("apt", async () => {
     const env = await aptEnvironment();
     const quiet = $({ quiet: true, env });
-    await quiet`apt-get update`;
+    await update(env);
     await work({
       options: [...options, "-o", `Dir::Cache::archives=${join(root, "var/cache/apt/archives")}`],
       archives,
@@ -129,6 +130,18 @@ async function fill(root: string, outDir: string, work: (apt: RootApt) => Promis
     await mkdir(join(root, "var", path), { recursive: true });
   }
   await rm(archives, { recursive: true, force: true });
+}
+
+/** Fetches the package lists. An apt of a run that was killed may still be at it: it gets half a minute to end. */
+async function update(env: NodeJS.ProcessEnv): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const { exitCode, stderr } = await $({ quiet: true, nothrow: true, env })`apt-get update --error-on=any`;
+    if (exitCode === 0) return;
+    if (!/could not get lock/i.test(stderr) || attempt === 30) {
+      throw new Error(`apt can't fetch Debian's package lists from ${debianArchive()}:\n${stderr.trim()}`);
+    }
+    await sleep(1000);
+  }
 }
 
 /** Mounts what packages' scripts need inside of a root, for this mount namespace only, and runs a command. */
