@@ -12,7 +12,7 @@ import { parseReference, store } from "./images.js";
 import { alive, endProcess, readPid } from "./process.js";
 import { recipes } from "./recipes/index.js";
 import { tools } from "./recipes/parts.js";
-import { built, step } from "./steps.js";
+import { built, locked, step } from "./steps.js";
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -70,17 +70,20 @@ export async function startMirror(): Promise<ReturnType<typeof mirror>> {
   const storage = await images();
   const registry = join(await tools(), "registry");
   const stamp = JSON.stringify([basename(storage), registry, mirrorPort()]);
-  if (runningMirror()) {
-    if (existsSync(mirrorFiles.stamp) && readFileSync(mirrorFiles.stamp, "utf8") === stamp) return mirror();
+  const serves = () =>
+    runningMirror() && existsSync(mirrorFiles.stamp) && readFileSync(mirrorFiles.stamp, "utf8") === stamp;
+  if (serves()) return mirror();
+  await locked("mirror", async () => {
+    if (serves()) return; // Another process was first.
     await stopMirror();
-  }
-  await refuseBusyPort(mirrorPort());
-  await step("start the registry mirror", async (detail) => {
-    const pid = spawnRegistry(registry, storage);
-    writeFileSync(mirrorFiles.pid, `${pid}`);
-    await untilItAnswers(pid);
-    writeFileSync(mirrorFiles.stamp, stamp);
-    detail(mirror().address);
+    await refuseBusyPort(mirrorPort());
+    await step("start the registry mirror", async (detail) => {
+      const pid = spawnRegistry(registry, storage);
+      writeFileSync(mirrorFiles.pid, `${pid}`);
+      await untilItAnswers(pid);
+      writeFileSync(mirrorFiles.stamp, stamp);
+      detail(mirror().address);
+    });
   });
   return mirror();
 }
