@@ -32,6 +32,6 @@ export const images = {
   crane: "gcr.io/go-containerregistry/crane/debug:v0.22.1",
   /** Builds the sample application: go on the PATH, GOTOOLCHAIN=local, and a shell. */
   golang: "golang:1.26-alpine",
-} as const
+} as const;
 
-export type ImageName = keyof typeof images
+export type ImageName = keyof typeof images;
