@@ -1,5 +1,6 @@
 // Builds commands from Go modules. A wrapper module (embedded/go/<name>) names what to build in its `tool` lines and pins
 // every version in go.mod and go.sum, because `go install package@version` refuses modules that have `replace` lines.
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { $ } from "zx";
 import { cache, embeddedDir } from "./cache.js";
@@ -41,12 +42,13 @@ export async function goBuild(options: GoBuild): Promise<string> {
 }
 
 /** The Go on PATH: another compiler makes other binaries. */
-let host: { version: string; root: string; settings: string } | undefined;
+let host: { version: string; root: string } | undefined;
 function hostGo() {
   if (!host) {
-    const lines = $.sync({ quiet: true })`go env GOVERSION GOROOT GOENV`.stdout.split("\n");
-    const [version = "", root = "", settings = ""] = lines.map((line) => line.trim());
-    host = { version, root, settings };
+    const env = goEnvironment();
+    const lines = $.sync({ quiet: true, env })`go env GOVERSION GOROOT`.stdout.split("\n");
+    const [version = "", root = ""] = lines.map((line) => line.trim());
+    host = { version, root };
   }
   return host;
 }
@@ -62,8 +64,8 @@ export function goEnvironment(noSumDb: string[] = [], env: NodeJS.ProcessEnv = p
   const hostNoSumDb = env.GONOSUMDB ?? env.GOPRIVATE ?? "";
   return {
     ...env,
-    // Where the host keeps its own settings (go env -w), before XDG_CONFIG_HOME moves Go's telemetry counters away.
-    GOENV: env.GOENV ?? hostGo().settings,
+    // The host's own settings (go env -w). Telemetry counters lie beside them, unless XDG_CONFIG_HOME says otherwise.
+    GOENV: env.GOENV ?? join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config"), "go", "env"),
     XDG_CONFIG_HOME: join(cache.goPath, "config"),
     GOPATH: cache.goPath,
     GOMODCACHE: cache.goMod,

@@ -5,6 +5,7 @@ import { arch, platform } from "node:os";
 import { join } from "node:path";
 import { cache, cacheRoot } from "./cache.js";
 import { debianArchive, debianKeyring } from "./debian.js";
+import { goVersion } from "./go.js";
 
 export type HostFacts = {
   platform: string;
@@ -88,7 +89,7 @@ export function hostFacts(): HostFacts {
     architecture: arch(),
     root,
     nodeVersion: process.version,
-    goVersion: onPath("go") ? run("go", ["env", "GOVERSION"]).trim() : undefined,
+    goVersion: onPath("go") ? goVersion() : undefined,
     missingCommands: linux ? missingCommands : [],
     namespaceProblem: linux && root && has("unshare") && has("mount") ? namespaceProblem() : undefined,
     debianProblem: linux && has("apt-get") ? problemOf(() => [debianArchive(), debianKeyring()]) : undefined,

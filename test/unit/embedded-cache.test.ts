@@ -1,8 +1,7 @@
-import { existsSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { cache, cacheRoot } from "../../embedded/src/cache.js";
+import { temporaryFolder } from "./temporary.js";
 
 test("DAGGERW_CACHE names the cache folder", () => {
   expect(cacheRoot({ DAGGERW_CACHE: "/big/disk", XDG_CACHE_HOME: "/x", HOME: "/home/me" })).toBe("/big/disk");
@@ -14,7 +13,7 @@ test("without it, it lies where caches of the user lie", () => {
 });
 
 test("every folder lies in the cache folder and exists when asked for", () => {
-  const root = mkdtempSync(join(tmpdir(), "cache-"));
+  const root = temporaryFolder();
   vi.stubEnv("DAGGERW_CACHE", root);
   for (const path of Object.values(cache)) {
     expect(`${path}/`).toContain(`${root}/`);

@@ -1,16 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { assemble, changedPaths, parseReference, store, treeLayer } from "../../embedded/src/images.js";
@@ -19,12 +9,12 @@ import { recipes } from "../../embedded/src/recipes/index.js";
 import { pinned } from "../../embedded/src/recipes/parts.js";
 import { printTo } from "../../embedded/src/steps.js";
 import { images } from "../../pipeline/src/images.js";
+import { temporaryFolder } from "./temporary.js";
 
-const folder = () => mkdtempSync(join(tmpdir(), "images-"));
 let before: ReturnType<typeof printTo>;
 
 beforeEach(() => {
-  vi.stubEnv("DAGGERW_CACHE", folder());
+  vi.stubEnv("DAGGERW_CACHE", temporaryFolder());
   before = printTo(() => {});
 });
 
@@ -95,7 +85,7 @@ test("a name without a tag is refused", () => {
 
 const someLayer = (name = "some", text = "hello") =>
   treeLayer(name, { values: [text] }, async () => {
-    const file = join(folder(), "file");
+    const file = join(temporaryFolder(), "file");
     writeFileSync(file, text);
     chmodSync(file, 0o700);
     return {
@@ -108,7 +98,7 @@ const someLayer = (name = "some", text = "hello") =>
 
 test("the same content gives the same layer, byte for byte, whenever and wherever it is made", async () => {
   const first = await someLayer();
-  vi.stubEnv("DAGGERW_CACHE", folder());
+  vi.stubEnv("DAGGERW_CACHE", temporaryFolder());
   const second = await someLayer();
   expect(second.path).not.toBe(first.path);
   expect(second.digest).toBe(first.digest);
@@ -132,12 +122,12 @@ test("a layer holds what it should, as root's", async () => {
 });
 
 test("of a root that was copied from another, only what changed is packed", () => {
-  const base = folder();
+  const base = temporaryFolder();
   mkdirSync(join(base, "etc"));
   for (const name of ["same", "edited", "mode", "touched"]) writeFileSync(join(base, "etc", name), "before");
   symlinkSync("same", join(base, "link"));
   symlinkSync("same", join(base, "moved"));
-  const root = folder();
+  const root = temporaryFolder();
   execFileSync("cp", ["-a", `${base}/.`, root]);
   expect(changedPaths(root, base)).toEqual([]);
   writeFileSync(join(root, "etc/edited"), "after it");
@@ -164,7 +154,7 @@ test("an image's manifest names its layers and configuration by their digests an
 });
 
 test("a stored image is found by its tag, with its layers as links to the built ones", async () => {
-  const storage = folder();
+  const storage = temporaryFolder();
   const layer = await someLayer();
   await store(storage, images.busybox, [layer], {});
   const repository = join(storage, "docker/registry/v2/repositories/library/busybox");

@@ -1,17 +1,17 @@
 import { execFile } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cache } from "../../embedded/src/cache.js";
 import { built, hashOf, locked, printTo, step } from "../../embedded/src/steps.js";
+import { temporaryFolder } from "./temporary.js";
 
 let lines: string[];
 let before: ReturnType<typeof printTo>;
 
 beforeEach(() => {
-  vi.stubEnv("DAGGERW_CACHE", mkdtempSync(join(tmpdir(), "steps-")));
+  vi.stubEnv("DAGGERW_CACHE", temporaryFolder());
   lines = [];
   before = printTo((line) => lines.push(line));
 });
@@ -71,7 +71,7 @@ test("a full disk is explained", async () => {
 
 test("the hash follows content and names, not where the files lie", () => {
   const folder = (name: string, text: string) => {
-    const path = mkdtempSync(join(tmpdir(), "inputs-"));
+    const path = temporaryFolder();
     writeFileSync(join(path, name), text);
     return path;
   };
