@@ -1,10 +1,10 @@
 // Prepares a module once per version of its source: reads its types and bundles it with the SDK.
 // Usage: node build.ts <module name>; reads /module and /bindings, writes /app.
 import { execFileSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { scan } from "../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js";
 import { build, type Plugin } from "esbuild";
+import { scan } from "../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js";
 import { describe } from "./types.ts";
 
 const [moduleName = ""] = process.argv.slice(2);
@@ -12,13 +12,33 @@ const module = "/module";
 const packages = "/packages";
 const app = "/app";
 const sdk = "/sdk/node_modules/@dagger.io/dagger/dist/src";
-const client = "/bindings/sdk/src/api/client.gen.ts";
+// Beside the SDK's own client, so that its imports find the rest of the SDK.
+const client = `${sdk}/api/client.gen.ts`;
+
+/** In place of the compiler: the SDK's classes look names up in it when they are defined, and call it only to introspect. */
+const noCompiler = `
+const none = new Proxy({}, { get: (_, key) => (key === Symbol.toPrimitive ? () => "" : none) });
+export default none;
+`;
+
+/** The SDK that the module imports, with the generated client, and without the TypeScript compiler (types are in types.json). */
+const sdkInOneVersion: Plugin = {
+  name: "sdk",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@dagger\.io\/dagger$/ }, () => ({ path: `${sdk}/index.js` }));
+    onResolve({ filter: /^@dagger\.io\/dagger\/telemetry$/ }, () => ({ path: `${sdk}/telemetry/index.js` }));
+    onResolve({ filter: /client\.gen\.js$/ }, () => ({ path: client }));
+    onResolve({ filter: /^typescript$/ }, () => ({ path: "typescript", namespace: "none" }));
+    onLoad({ filter: /.*/, namespace: "none" }, () => ({ contents: noCompiler }));
+  },
+};
 
 const files = globSync(`${module}/src/**/*.{ts,mts}`).sort();
 if (files.length === 0) throw new Error("The module has no TypeScript files in src/.");
 checkPackages();
 mkdirSync(app, { recursive: true });
 
+cpSync(globSync("/bindings/**/client.gen.ts")[0] ?? "", client);
 const types = describe(await scan([...files, client], moduleName, false));
 writeFileSync(join(app, "types.json"), JSON.stringify(types));
 await bundle();
@@ -66,22 +86,6 @@ async function bundle() {
     logLevel: "error",
   });
 }
-
-/** The SDK that the module imports, with the generated client, and without the TypeScript compiler (types are in types.json). */
-const sdkInOneVersion: Plugin = {
-  name: "sdk",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@dagger\.io\/dagger$/ }, () => ({ path: `${sdk}/index.js` }));
-    onResolve({ filter: /^@dagger\.io\/dagger\/telemetry$/ }, () => ({ path: `${sdk}/telemetry/index.js` }));
-    onResolve({ filter: /client\.gen\.js$/ }, () => ({ path: client }));
-    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
-      if (!resolveDir.startsWith("/bindings/sdk/src")) return;
-      return { path: join(resolveDir.replace("/bindings/sdk/src", sdk), path) };
-    });
-    onResolve({ filter: /^typescript$/ }, () => ({ path: "typescript", namespace: "none" }));
-    onLoad({ filter: /.*/, namespace: "none" }, () => ({ contents: "export default {}" }));
-  },
-};
 
 /** Fills Node's compile cache, so that calls don't parse the bundle again. */
 function warmCompileCache() {

@@ -3,7 +3,17 @@
 import * as introspected from "../node_modules/@dagger.io/dagger/dist/src/module/introspector/dagger_module/index.js";
 
 /** What of the introspector's objects is the compiler's own. */
-const COMPILER_STATE = new Set(["node", "__node", "ast", "symbol", "signature", "checker", "files", "userModule", "file"]);
+const COMPILER_STATE = new Set([
+  "node",
+  "__node",
+  "ast",
+  "symbol",
+  "signature",
+  "checker",
+  "files",
+  "userModule",
+  "file",
+]);
 
 type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
 

@@ -1,0 +1,190 @@
+// The Dagger engine as a process on this host, without Docker: in a mount namespace and a root of its own, so that nothing
+// that it rewrites (resolv.conf, iptables' links) is the host's.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { $ } from "zx";
+import { cache, embeddedDir } from "./cache.js";
+import { debianRoot } from "./debian.js";
+import { goBuild } from "./go.js";
+import { alive, endProcess, readPid } from "./process.js";
+import { hashOf, step } from "./steps.js";
+
+/** The engine's version: the one that the module asks for. */
+export const engineVersion = (
+  JSON.parse(readFileSync(join(embeddedDir, "..", "dagger.json"), "utf8")) as { engineVersion: string }
+).engineVersion;
+
+/** The address of the engine's bridge: where containers in the engine reach this host. */
+export const bridgeAddress = "10.87.0.1";
+
+const START_TIMEOUT_MS = 60_000;
+/** The engine takes about 16 s from SIGTERM to its end: it finishes what it writes. */
+const STOP_TIMEOUT_MS = 60_000;
+
+/** The engine's and the CLI's binaries. */
+export function engineBinaries(): Promise<string> {
+  const version = "github.com/dagger/dagger/engine";
+  return goBuild({
+    module: "engine",
+    title: `build the Dagger engine and CLI ${engineVersion}`,
+    tags: ["dfexcludepatterns", "dfparents"],
+    ldflags: `-s -w -X ${version}.Version=${engineVersion} -X ${version}.Tag=${engineVersion}`,
+  });
+}
+
+/** What the engine calls besides its own binaries. */
+export function engineRoot(): Promise<string> {
+  return debianRoot("engine", [
+    "ca-certificates",
+    "containernetworking-plugins",
+    "dnsmasq-base",
+    "e2fsprogs",
+    "git",
+    "iproute2",
+    "iptables",
+    "mount",
+    "nftables",
+    "openssl",
+    "pigz",
+    "runc",
+    "tini",
+    "xz-utils",
+  ]);
+}
+
+export type EngineParts = {
+  binaries: string;
+  root: string;
+  /** The TypeScript SDK's content and the digest of its manifest. */
+  sdk: { content: string; digest: string };
+  /** Where the registry mirror answers, as host:port, and the registries that it stands for. */
+  mirror: { address: string; registries: string[] };
+};
+
+export const engineFiles = {
+  get socket() {
+    return join(cache.run, "dagger", "engine.sock");
+  },
+  get pid() {
+    return join(cache.run, "engine.pid");
+  },
+  get stamp() {
+    return join(cache.run, "engine.stamp");
+  },
+  get log() {
+    return join(cache.logs, "engine.log");
+  },
+};
+
+/** Starts the engine if it doesn't run yet; restarts it when it was started from other parts. */
+export async function startEngine(parts: EngineParts): Promise<void> {
+  const stamp = hashOf({ files: [startScript], values: [parts, engineVersion] });
+  const running = runningEngine();
+  if (running && existsSync(engineFiles.stamp) && readFileSync(engineFiles.stamp, "utf8") === stamp) {
+    if (await answers(engineFiles.socket)) return;
+  }
+  if (running) await stopEngine();
+  refuseEnginesResolver();
+  await step("start the engine", async () => {
+    const pid = spawnEngine(parts);
+    writeFileSync(engineFiles.pid, `${pid}`);
+    await untilItAnswers(pid);
+    writeFileSync(engineFiles.stamp, stamp);
+  });
+}
+
+/** The engine's pid, if it runs. */
+export function runningEngine(): number | undefined {
+  const pid = readPid(engineFiles.pid);
+  return pid && alive(pid, "dagger-engine") ? pid : undefined;
+}
+
+/** Ends the engine and what it left in the kernel's network tables. */
+export async function stopEngine(): Promise<void> {
+  const pid = runningEngine();
+  if (pid) {
+    await step("stop the engine", () => endProcess(pid, STOP_TIMEOUT_MS));
+    await removeNetwork();
+  }
+  await rm(engineFiles.pid, { force: true });
+  await rm(engineFiles.stamp, { force: true });
+  await rm(engineFiles.socket, { force: true });
+}
+
+const startScript = join(embeddedDir, "engine", "start");
+
+function spawnEngine({ binaries, root, sdk, mirror }: EngineParts): number {
+  mkdirSync(join(cache.run, "dagger"), { recursive: true });
+  writeFileSync(join(cache.run, "engine.json"), JSON.stringify(engineConfig(mirror), null, 2));
+  const log = openSync(engineFiles.log, "w");
+  const child = spawn("unshare", ["--mount", "--propagation", "private", "sh", startScript], {
+    detached: true, // a session of its own: Ctrl-C at a call must not end the engine
+    stdio: ["ignore", log, log],
+    env: {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      ENGINE_ROOT: root,
+      ENGINE_BINARIES: binaries,
+      ENGINE_CONTENT: sdk.content,
+      ENGINE_CONFIG: join(cache.run, "engine.json"),
+      ENGINE_SOCKET_DIR: join(cache.run, "dagger"),
+      ENGINE_STATE: cache.engineState,
+      ENGINE_MOUNT: join(cache.run, "engine-root"),
+      DAGGER_TYPESCRIPT_SDK_MANIFEST_DIGEST: sdk.digest,
+    },
+  });
+  closeSync(log);
+  child.unref();
+  if (!child.pid) throw new Error("The engine's process could not be started (is `unshare` in PATH?).");
+  return child.pid;
+}
+
+/** Registries are reached through the mirror, under their public names. */
+function engineConfig({ address, registries }: EngineParts["mirror"]) {
+  const mirrored = registries.map((registry) => [registry, { mirrors: [address] }]);
+  return { logLevel: "warn", registries: { ...Object.fromEntries(mirrored), [address]: { http: true } } };
+}
+
+async function untilItAnswers(pid: number) {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await sleep(100)) {
+    if (await answers(engineFiles.socket)) return;
+    if (!alive(pid)) break;
+  }
+  const log = readFileSync(engineFiles.log, "utf8").trimEnd().split("\n").slice(-15).join("\n");
+  await stopEngine();
+  throw new Error(`The engine did not start. The end of its log, ${engineFiles.log}:\n${log}`);
+}
+
+/** Whether a server accepts connections on a socket. */
+export function answers(socket: string): Promise<boolean> {
+  return new Promise((done) => {
+    const connection = createConnection(socket);
+    const end = (answer: boolean) => {
+      connection.destroy();
+      done(answer);
+    };
+    connection.once("connect", () => end(true));
+    connection.once("error", () => end(false));
+  });
+}
+
+/**
+ * A resolv.conf that is the engine's own, left by an engine that was started without a mount namespace, would be copied
+ * onto itself for ever and fill the disk.
+ */
+function refuseEnginesResolver() {
+  if (!readFileSync("/etc/resolv.conf", "utf8").includes(bridgeAddress)) return;
+  throw new Error(
+    `/etc/resolv.conf names ${bridgeAddress}, a Dagger engine's own resolver: an engine runs on this host outside of a ` +
+      "container, or one left its file behind. Stop it, put the host's resolv.conf back, and call again.",
+  );
+}
+
+/** The bridge and the rules that the engine made in the host's network. */
+async function removeNetwork() {
+  const quiet = $({ quiet: true, nothrow: true });
+  await quiet`ip link delete dagger0`;
+}

