@@ -95,10 +95,14 @@ export function hostFacts(): HostFacts {
     debianProblem: linux && has("apt-get") ? problemOf(() => [debianArchive(), debianKeyring()]) : undefined,
     cacheRoot: cacheRoot(),
     freeBytes: freeBytes(),
-    built: ["go-engine", "registry"].every((name) =>
-      readdirSync(cache.built).some((entry) => entry.startsWith(`${name}-`)),
-    ),
+    built: isBuilt(),
   };
+}
+
+/** Whether all large parts have been built here; perhaps from other sources than today's. */
+export function isBuilt(): boolean {
+  const results = readdirSync(cache.built);
+  return ["go-engine", "registry", "sdk"].every((name) => results.some((entry) => entry.startsWith(`${name}-`)));
 }
 
 /** Throws one error with all obstacles, if there are any. */

@@ -1,0 +1,71 @@
+// The embedded engine's table of contents: what daggerw calls (the interface is EmbeddedProvider in wrapper/types.ts).
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { $ } from "zx";
+import { cache, cacheRoot } from "./cache.js";
+import {
+  engineBinaries,
+  engineFiles,
+  engineRoot,
+  engineVersion,
+  runningEngine,
+  startEngine,
+  stopEngine,
+} from "./engine.js";
+import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
+import { isBuilt, preflight } from "./preflight.js";
+import { sdkContent } from "./sdk.js";
+import { locked, megabytes, removeTree, say, seconds } from "./steps.js";
+
+/** Builds what is missing and starts what doesn't run; quick when there is nothing to do. */
+export async function ensure() {
+  const fresh = !isBuilt();
+  if (fresh) {
+    preflight();
+    say(
+      "The embedded engine, its images and the TypeScript SDK are built once, from source: about 15 minutes on 2 cores.",
+    );
+  }
+  const started = Date.now();
+  const engine = await locked("embedded", async () => {
+    const [binaries, root] = [await engineBinaries(), await engineRoot()];
+    const sdk = await sdkContent();
+    await startEngine({ binaries, root, sdk, mirror: await startMirror() });
+    return {
+      cli: join(binaries, "dagger"),
+      runnerHost: `unix://${engineFiles.socket}`,
+      env: { DAGGER_NO_NAG: "1" },
+    };
+  });
+  if (fresh) say(`All is ready after ${seconds(Date.now() - started)}; from now on it takes seconds.`);
+  return engine;
+}
+
+/** What is built and what runs, as lines for a person. Changes nothing. */
+export async function status(): Promise<string[]> {
+  if (!existsSync(cacheRoot())) return [`nothing built yet (it would go to ${cacheRoot()})`];
+  const running = (pid: number | undefined, file: string, where: string) =>
+    pid ? `running: pid ${pid}, since ${statSync(file).mtime.toISOString()}, ${where}` : "not running";
+  const { stdout } = await $({ quiet: true, nothrow: true })`du -sk --one-file-system ${cacheRoot()}`;
+  return [
+    `embedded engine ${engineVersion}: ${running(runningEngine(), engineFiles.pid, engineFiles.socket)}`,
+    `registry mirror: ${running(runningMirror(), mirrorFiles.pid, mirror().address)}`,
+    `built: ${readdirSync(cache.built).filter((name) => !name.startsWith(".")).length} parts`,
+    `cache folder: ${cacheRoot()}, ${megabytes(Number.parseInt(stdout, 10) * 1024)}`,
+  ];
+}
+
+/** Stops all that it started, and returns when it is gone. */
+export async function stop(): Promise<void> {
+  await locked("embedded", async () => {
+    await stopEngine();
+    await stopMirror();
+  });
+}
+
+/** Stops, and removes all that it made. */
+export async function remove(): Promise<void> {
+  if (!existsSync(cacheRoot())) return;
+  await stop();
+  await removeTree(cacheRoot());
+}
