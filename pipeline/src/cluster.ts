@@ -1,0 +1,181 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { connect as connectTls } from "node:tls";
+import { CacheSharingMode, type Container, dag, type File, type Service } from "@dagger.io/dagger";
+import { images } from "./images.js";
+import { type Cluster, connect } from "./kubernetes.js";
+import type { AppRegistry } from "./registry.js";
+import { type Log, realClock } from "./steps.js";
+
+/** The port of a node's API server. */
+export const API_PORT = 6443;
+
+/** The most that a node may take until it is ready, in seconds; it takes about five. */
+const READY_TIMEOUT_SECONDS = 90;
+
+/** A cluster that lives as long as the run that started it. */
+export interface ThrowawayCluster {
+  readonly service: Service;
+  readonly api: Cluster;
+  /** Leads to the cluster from any container of the run; the administrator's. Never log it. */
+  readonly kubeconfig: string;
+  /** Ends the node at once. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a Kubernetes node with its control plane in the engine, and waits until it takes pods.
+ *
+ * @param registry a registry that stands for the host in the application's image names
+ * @throws Error with the node's last words when it does not start
+ */
+export async function startCluster(options: { registry?: AppRegistry; log: Log }): Promise<ThrowawayCluster> {
+  const token = randomBytes(32).toString("hex");
+  const name = randomUUID();
+  const node = await nodeContainer(options.registry);
+  const service = serve(
+    node
+      // Each run has a node of its own, although all that defines it is the same.
+      .withEnvVariable("CLUSTER", name)
+      .withMountedSecret("/etc/cluster/admin-token", dag.setSecret(`admin-token-${name}`, token)),
+  );
+  await service.start();
+  const hostname = await service.hostname();
+  const authority = await certificateAuthority(hostname);
+  const kubeconfig = adminKubeconfig({ server: `https://${hostname}:${API_PORT}`, authority, token });
+  const api = await connect(kubeconfig);
+  await api.waitForNodeReady({ timeoutSeconds: READY_TIMEOUT_SECONDS, log: options.log });
+  return {
+    service,
+    api,
+    kubeconfig,
+    stop: async () => {
+      await service.stop({ kill: true });
+    },
+  };
+}
+
+/** A cluster to keep: a Service with the API server on 6443, whose kubeconfig `keptKubeconfig` finds. */
+export async function keptCluster(registry?: AppRegistry): Promise<Service> {
+  const node = await nodeContainer(registry);
+  return serve(
+    node.withEnvVariable("CLUSTER", randomUUID()).withMountedCache("/kept", keptVolume(), {
+      sharing: CacheSharingMode.Shared,
+    }),
+  );
+}
+
+/** The kubeconfig that the kept cluster wrote when it started; for the host, on which 127.0.0.1:6443 leads to it. */
+export async function keptKubeconfig(): Promise<string> {
+  const read = "test ! -e /kept/kubeconfig || cp /kept/kubeconfig /kubeconfig; touch /kubeconfig";
+  const text = await dag
+    .container()
+    .from(images.busybox)
+    .withMountedCache("/kept", keptVolume(), { sharing: CacheSharingMode.Shared })
+    .withEnvVariable("NOW", new Date().toISOString()) // the volume's content is no part of the cache's key
+    .withExec(["sh", "-c", read])
+    .file("/kubeconfig")
+    .contents();
+  if (text) return text;
+  throw new Error(
+    `No cluster has been started here yet. Start one first, and leave it running: dagger call cluster up --ports ${API_PORT}:${API_PORT}`,
+  );
+}
+
+const keptVolume = () => dag.cacheVolume("kept-cluster");
+
+/** kind's node image with the control plane's binaries, the images that every cluster runs, and our start script. */
+async function nodeContainer(registry?: AppRegistry): Promise<Container> {
+  const binaries = {
+    etcd: images.etcd,
+    "kube-apiserver": images.kubeApiserver,
+    "kube-controller-manager": images.kubeControllerManager,
+    "kube-scheduler": images.kubeScheduler,
+    "kube-proxy": images.kubeProxy,
+  };
+  const found = await Promise.all(
+    Object.entries(binaries).map(async ([name, image]) => ({ name, file: await binaryOf(image, name) })),
+  );
+  let node = dag.container().from(images.node).withDirectory("/node", dag.currentModule().source().directory("node"));
+  for (const { name, file } of found) node = node.withFile(`/usr/local/bin/${name}`, file);
+  for (const image of [images.coredns, images.pause, images.busybox]) {
+    const archive = `/node/images/${image.replace(/\W/g, "-")}`;
+    node = node
+      .withFile(`${archive}.tar`, dag.container().from(image).asTarball())
+      .withNewFile(`${archive}.name`, qualified(image)); // an archive from the engine doesn't know its image's name
+  }
+  // Not on the container's overlay file system: containerd makes overlays of its own.
+  for (const path of ["/run", "/tmp", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/log"]) {
+    node = node.withMountedTemp(path);
+  }
+  node = node.withEnvVariable("CLUSTER_DNS_IMAGE", images.coredns).withEnvVariable("PAUSE_IMAGE", images.pause);
+  if (!registry?.service) return node;
+  return node
+    .withServiceBinding("registry", registry.service)
+    .withEnvVariable("REGISTRY_MIRRORS", `${registry.host}=http://registry:5000`);
+}
+
+const serve = (node: Container) =>
+  node.withExposedPort(API_PORT).asService({ args: ["/node/start"], insecureRootCapabilities: true });
+
+/** A command from an image; its place differs between images, and the images have no shell to ask. */
+async function binaryOf(image: string, name: string): Promise<File> {
+  const root = dag.container().from(image).rootfs();
+  for (const folder of ["usr/local/bin", "usr/bin", "bin", "go-runner", ""]) {
+    const path = folder ? `${folder}/${name}` : name;
+    if (await root.exists(path)) return root.file(path);
+  }
+  throw new Error(`The image ${image} has no ${name} in the folders where it is looked for (usr/local/bin, usr/bin, bin).`);
+}
+
+/** `busybox:1` as `docker.io/library/busybox:1`, as containerd names it. */
+function qualified(image: string): string {
+  const [first = "", ...rest] = image.split("/");
+  if (rest.length > 0 && /[.:]/.test(first)) return image;
+  return rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
+}
+
+/**
+ * The certificate of the authority that the API server shows beside its own. The server was started a moment ago in this
+ * run's own network, so its first answer is believed; every call after that is checked.
+ */
+async function certificateAuthority(host: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await peerAuthority(host);
+    } catch (error) {
+      if (attempt >= 20) throw error;
+      await realClock.sleep(250);
+    }
+  }
+}
+
+function peerAuthority(host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host, port: API_PORT, servername: "kubernetes", rejectUnauthorized: false }, () => {
+      const authority = socket.getPeerCertificate(true).issuerCertificate;
+      socket.destroy();
+      if (!authority) return reject(new Error(`The API server at ${host} does not show its authority's certificate.`));
+      const lines = authority.raw.toString("base64").replace(/.{64}/g, "$&\n");
+      resolve(`-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`);
+    });
+    socket.setTimeout(5000, () => socket.destroy(new Error(`The API server at ${host} gives no answer.`)));
+    socket.once("error", reject);
+  });
+}
+
+function adminKubeconfig(of: { server: string; authority: string; token: string }): string {
+  const cluster = {
+    server: of.server,
+    // The node is reached under names that it doesn't know; this one is in its certificate.
+    "tls-server-name": "kubernetes",
+    "certificate-authority-data": Buffer.from(of.authority).toString("base64"),
+  };
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "throwaway", cluster }],
+    users: [{ name: "admin", user: { token: of.token } }],
+    contexts: [{ name: "throwaway", context: { cluster: "throwaway", user: "admin" } }],
+    "current-context": "throwaway",
+  });
+}
