@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { connect as connectTls } from "node:tls";
-import { CacheSharingMode, type Container, dag, type File, type Service } from "@dagger.io/dagger";
+import { CacheSharingMode, type Container, dag, type Service } from "@dagger.io/dagger";
+import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import type { AppRegistry } from "./registry.js";
@@ -93,7 +94,7 @@ async function nodeContainer(registry?: AppRegistry): Promise<Container> {
     "kube-proxy": images.kubeProxy,
   };
   const found = await Promise.all(
-    Object.entries(binaries).map(async ([name, image]) => ({ name, file: await binaryOf(image, name) })),
+    Object.entries(binaries).map(async ([name, image]) => ({ name, file: await imageFile(image, name) })),
   );
   let node = dag.container().from(images.node).withDirectory("/node", dag.currentModule().source().directory("node"));
   for (const { name, file } of found) node = node.withFile(`/usr/local/bin/${name}`, file);
@@ -116,16 +117,6 @@ async function nodeContainer(registry?: AppRegistry): Promise<Container> {
 
 const serve = (node: Container) =>
   node.withExposedPort(API_PORT).asService({ args: ["/node/start"], insecureRootCapabilities: true });
-
-/** A command from an image; its place differs between images, and the images have no shell to ask. */
-async function binaryOf(image: string, name: string): Promise<File> {
-  const root = dag.container().from(image).rootfs();
-  for (const folder of ["usr/local/bin", "usr/bin", "bin", "go-runner", ""]) {
-    const path = folder ? `${folder}/${name}` : name;
-    if (await root.exists(path)) return root.file(path);
-  }
-  throw new Error(`The image ${image} has no ${name} in the folders where it is looked for (usr/local/bin, usr/bin, bin).`);
-}
 
 /** `busybox:1` as `docker.io/library/busybox:1`, as containerd names it. */
 function qualified(image: string): string {

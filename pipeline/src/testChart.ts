@@ -1,0 +1,55 @@
+import type { Directory } from "@dagger.io/dagger";
+import { sampleRegistry } from "./app.js";
+import { imageRepository, releasedTag } from "./bump.js";
+import { lintChart } from "./chart.js";
+import { startCluster } from "./cluster.js";
+import { deploy, prepareNamespace, runHelmTests, uninstall } from "./deployment.js";
+import { endToEnd, underLoad } from "./endToEnd.js";
+import { environment } from "./environments.js";
+import { warmUp } from "./kubernetes.js";
+import { requireTag } from "./registry.js";
+import type { Report } from "./report.js";
+import { type Log, runSteps } from "./steps.js";
+
+/** The chart on a throwaway cluster: install, helm test, HTTP, upgrade, uninstall. */
+export async function testChart(source: Directory, tag: string | undefined, log: Log): Promise<Report> {
+  warmUp();
+  const local = environment("local");
+  const released = await releasedTag(source, local);
+  const repository = await imageRepository(source, local);
+  const candidate = tag ?? released;
+  const plan = [["lint chart", "cluster"], "install", "helm test", "end to end", "upgrade", "uninstall"];
+  const { report } = await runSteps({ title: "Chart tests", plan, log }, async (run) => {
+    const registry = await sampleRegistry(source, repository);
+    const [, cluster] = await run.parallel([
+      { name: "lint chart", run: async (note) => note(await lintChart(source)) },
+      { name: "cluster", run: () => startCluster({ registry, log }) },
+    ]);
+    try {
+      const deployment = { source, environment: local, target: cluster, tag: released, log };
+      await run.step("install", async (note) => {
+        await requireTag(registry, repository, candidate);
+        await prepareNamespace(deployment, registry);
+        await deploy(deployment);
+        note(released);
+      });
+      await run.step("helm test", () => runHelmTests(deployment));
+      await run.step("end to end", async (note) => note(await endToEnd(cluster.api, local, released, log)));
+      await run.step("upgrade", async (note) => {
+        // The annotation makes new pods even when the tag is the same.
+        const upgraded = {
+          ...deployment,
+          tag: candidate,
+          values: { podAnnotations: { "helloworld/upgrade": "tested" } },
+        };
+        const { summary } = await underLoad(cluster.api, local, () => deploy(upgraded));
+        await endToEnd(cluster.api, local, candidate, log);
+        note(`${released} → ${candidate}; ${summary}`);
+      });
+      await run.step("uninstall", () => uninstall(deployment));
+    } finally {
+      await cluster.stop();
+    }
+  });
+  return report;
+}

@@ -1,0 +1,49 @@
+// The embedded engine changes nothing on the host outside its cache folder: the same before, during and after it runs.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { daggerw } from "./daggerw.js";
+
+const run = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8", maxBuffer: 1e9 });
+
+/** Every file below /etc and /usr with what would show a change, the mounts, and the name servers. */
+function host() {
+  const files = run("find", "/etc", "/usr", "-printf", "%p %y %s %m %T@ %l\n");
+  return {
+    files: files.split("\n").sort(),
+    mounts: readFileSync("/proc/self/mounts", "utf8").split("\n"),
+    resolver: existsSync("/etc/resolv.conf") ? readFileSync("/etc/resolv.conf", "utf8") : "",
+  };
+}
+
+/** The kernel's network: interfaces by name. */
+const interfaces = () =>
+  readFileSync("/proc/net/dev", "utf8")
+    .split("\n")
+    .slice(2)
+    .map((line) => line.split(":")[0]?.trim());
+
+const embedded = (await daggerw(["engine", "status"])).stdout.match(/^chosen\s+embedded/m) !== null;
+
+describe.skipIf(!embedded)("the embedded engine", () => {
+  it("leaves the host's files, mounts and DNS as they were, and its network too once it has stopped", async () => {
+    await daggerw(["engine", "stop"]);
+    const before = { ...host(), interfaces: interfaces() };
+
+    expect(await daggerw(["engine", "start"])).toMatchObject({ exitCode: 0 });
+    expect(await daggerw(["-s", "call", "bump", "--env", "prod", "--tag", "v0.2.0", "as-patch", "contents"])).toMatchObject({ exitCode: 0 });
+    expect(host()).toEqual({ files: before.files, mounts: before.mounts, resolver: before.resolver });
+
+    await daggerw(["engine", "stop"]);
+    expect({ ...host(), interfaces: interfaces() }).toEqual(before);
+  }, 300_000);
+
+  it("goes on after it was killed in the middle of its work", async () => {
+    await daggerw(["engine", "start"]);
+    const status = (await daggerw(["engine", "status"])).stdout;
+    process.kill(Number(/engine .*pid (\d+)/.exec(status)?.[1]), "SIGKILL");
+    const result = await daggerw(["-s", "call", "lint-chart"]);
+    expect(result.stderr).toContain("start the engine");
+    expect(result.exitCode).toBe(0);
+  }, 300_000);
+});
