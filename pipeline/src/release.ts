@@ -25,8 +25,8 @@ export interface HelmRelease {
   readonly values: Record<string, unknown>;
   /** `spec.values.image.tag`: the version that runs. */
   readonly tag: string;
-  /** `spec.values.image.repository`, without a tag. */
-  readonly repository: string;
+  /** `spec.values.image.repository`, without a tag; undefined when the chart's own value holds. */
+  readonly repository: string | undefined;
 }
 
 /** A release file the pipeline can't use; `message` starts with `file:line:column` and shows the line where there is one. */
@@ -50,7 +50,7 @@ const booleanWord: ScalarTag = {
  *
  * @param file how to call the file in errors
  * @throws ReleaseFileError when the YAML is broken, when it has not exactly one HelmRelease (helm.toolkit.fluxcd.io/v2),
- *   or when the chart, the image repository or the image tag are missing or of the wrong kind
+ *   or when the chart or the image tag are missing or of the wrong kind
  */
 export function readRelease(text: string, file: string): HelmRelease {
   return new ReleaseFile(text, file).read();
@@ -99,15 +99,16 @@ class ReleaseFile {
     return {
       name: this.string(["metadata", "name"]),
       namespace,
-      targetNamespace:
-        valueAt(this.data, ["spec", "targetNamespace"]) === undefined
-          ? namespace
-          : this.string(["spec", "targetNamespace"]),
+      targetNamespace: this.optional(["spec", "targetNamespace"]) ?? namespace,
       chart: this.string(["spec", "chart", "spec", "chart"]),
       values: valueAt(this.data, ["spec", "values"]) as Record<string, unknown>,
       tag,
-      repository: this.string(["spec", "values", "image", "repository"]),
+      repository: this.optional(["spec", "values", "image", "repository"]),
     };
+  }
+
+  private optional(path: readonly string[]): string | undefined {
+    return valueAt(this.data, path) === undefined ? undefined : this.string(path);
   }
 
   /** The image tag and the range of characters that spells it, quotes included. */

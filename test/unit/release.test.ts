@@ -109,7 +109,6 @@ describe("broken and unsuitable files", () => {
     ["an alias of nothing", `${HEAD}    image: *nothing\n`, `broken YAML: there is no anchor &nothing`],
     ["no name", TYPICAL.replace("  name: helloworld\n", ""), `${FILE}: metadata.name is missing`],
     ["no chart", TYPICAL.replace("chart: ./app", "x: ./app"), `${FILE}: spec.chart.spec.chart is missing`],
-    ["no repository", TYPICAL.replace("repository:", "repo:"), `${FILE}: spec.values.image.repository is missing`],
     ["a number as repository", TYPICAL.replace("ghcr.io/damekarv/helloworld", "1"), "image.repository is not a text"],
   ])("refuses %s", (_, text, message) => {
     const error = errorOf(() => readRelease(text, FILE));

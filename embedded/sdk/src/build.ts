@@ -39,10 +39,24 @@ checkPackages();
 mkdirSync(app, { recursive: true });
 
 cpSync(globSync("/bindings/**/client.gen.ts")[0] ?? "", client);
-const types = describe(await scan([...files, client], moduleName, false));
+const types = describe(await scan([...files, typings()], moduleName, false));
 writeFileSync(join(app, "types.json"), JSON.stringify(types));
 await bundle();
 warmCompileCache();
+
+/** Makes `@dagger.io/dagger` known to the compiler that reads the types; returns the file of the API's types. */
+function typings(): string {
+  const folder = "/node_modules/@dagger.io/dagger";
+  const decorators = ["argument", "check", "enumType", "field", "func", "generate", "object", "up"];
+  mkdirSync(folder, { recursive: true });
+  cpSync(client, join(folder, "client.gen.ts")); // the introspector knows the API's types by this file's name
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "@dagger.io/dagger", types: "index.ts" }));
+  writeFileSync(
+    join(folder, "index.ts"),
+    ['export * from "./client.gen.js";', ...decorators.map((name) => `export declare const ${name}: any;`)].join("\n"),
+  );
+  return join(folder, "client.gen.ts");
+}
 
 /** The module's npm packages lie in the SDK's content; another lock file means that the content is older than the module. */
 function checkPackages() {
