@@ -30,32 +30,6 @@ import { testChart } from "./testChart.js";
 
 const log = (line: string) => console.log(line);
 
-/** What `ci` found: a report, and the change that it proposes. */
-@object()
-export class CiRun {
-  /** The table of steps, results and times, in Markdown. */
-  @func()
-  markdown: string;
-
-  /** The change of prod's release file as a patch; empty when prod has the tag already. */
-  @func()
-  patch: string;
-
-  private proposed: Changeset;
-
-  constructor(markdown: string, patch: string, proposed: Changeset) {
-    this.markdown = markdown;
-    this.patch = patch;
-    this.proposed = proposed;
-  }
-
-  /** The change of prod's release file; the CLI shows it and asks before it applies it (-y applies it at once). */
-  @func()
-  changes(): Changeset {
-    return this.proposed;
-  }
-}
-
 @object()
 export class HelloworldInfrastructure {
   private source: Directory;
@@ -179,9 +153,10 @@ export class HelloworldInfrastructure {
    * throwaway Kubernetes node with the sample application of test/app, or with the real image when a registry's log-in is
    * given; dev and prod run it on the cluster of a kubeconfig.
    *
-   * Returns the report and the proposed change; nothing is written. Examples:
-   *   dagger call ci --env local --tag v0.2.0
-   *   dagger call ci --env local --tag v0.2.0 changes     (shows the change and asks)
+   * Returns, in Markdown, the report and the proposed change of prod's release file. Nothing is written: `bump` applies it.
+   * Fails with every cause, and leaves prod's file alone, when a step fails.
+   *
+   * Example: dagger call ci --env local --tag v0.2.0
    * @param env local, dev or prod
    * @param tag the image's tag to test, as v0.2.0
    * @param kubeconfig the cluster's kubeconfig (dev, prod), with a token rather than an exec plugin
@@ -195,7 +170,7 @@ export class HelloworldInfrastructure {
     kubeconfig?: Secret,
     registryUsername?: string,
     registryPassword?: Secret,
-  ): Promise<CiRun> {
+  ): Promise<string> {
     const { report, changes } = await ci({
       source: this.source,
       environment: environment(env),
@@ -204,9 +179,7 @@ export class HelloworldInfrastructure {
       registry: registryOf(registryUsername, registryPassword),
       log,
     });
-    const markdown = toMarkdown(report);
-    log(markdown);
-    return new CiRun(markdown, await changes.asPatch().contents(), changes);
+    return `${toMarkdown(report)}\n${await proposal(changes, tag)}`;
   }
 
   /**
@@ -242,6 +215,13 @@ export class HelloworldInfrastructure {
   async kubeconfig(): Promise<Secret> {
     return dag.setSecret(`kept-kubeconfig-${randomUUID()}`, await keptKubeconfig());
   }
+}
+
+/** The change that a run proposes, for a reader of its report. */
+async function proposal(changes: Changeset, tag: string): Promise<string> {
+  const patch = await changes.asPatch().contents();
+  if (!patch) return `prod has ${tag} already.\n`;
+  return `To release it to prod: \`dagger call bump --env prod --tag ${tag}\` shows this change and asks.\n\n\`\`\`diff\n${patch}\`\`\`\n`;
 }
 
 /** The registry of public images, with a log-in; none without a password. */
