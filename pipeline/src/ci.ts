@@ -52,7 +52,7 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   const title = `ci ${options.environment.name} ${tag}`;
   const { value, report } = await runSteps({ title, plan, log }, async (run) => {
     const registry = options.registry ?? (isLocal ? await sampleRegistry(source, repository) : undefined);
-    const [cluster] = await run.parallel<[Open, void, ...void[]]>([
+    const [cluster] = await run.parallel<[Open, ...unknown[]]>([
       { name: "cluster", run: () => open(options, registry) },
       { name: "image", run: async (note) => note(await imageNote(registry, repository, tag)) },
       ...checks(source),

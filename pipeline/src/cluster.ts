@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { connect as connectTls } from "node:tls";
 import { CacheSharingMode, type Container, dag, type Service } from "@dagger.io/dagger";
+import { peerAuthority } from "./certificates.js";
 import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import { type Cluster, connect } from "./kubernetes.js";
@@ -132,26 +132,12 @@ function qualified(image: string): string {
 async function certificateAuthority(host: string): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await peerAuthority(host);
+      return await peerAuthority(host, API_PORT);
     } catch (error) {
       if (attempt >= 20) throw error;
       await realClock.sleep(250);
     }
   }
-}
-
-function peerAuthority(host: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTls({ host, port: API_PORT, servername: "kubernetes", rejectUnauthorized: false }, () => {
-      const authority = socket.getPeerCertificate(true).issuerCertificate;
-      socket.destroy();
-      if (!authority) return reject(new Error(`The API server at ${host} does not show its authority's certificate.`));
-      const lines = authority.raw.toString("base64").replace(/.{64}/g, "$&\n");
-      resolve(`-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`);
-    });
-    socket.setTimeout(5000, () => socket.destroy(new Error(`The API server at ${host} gives no answer.`)));
-    socket.once("error", reject);
-  });
 }
 
 function adminKubeconfig(of: { server: string; authority: string; token: string }): string {

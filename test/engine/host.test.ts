@@ -31,7 +31,9 @@ describe.skipIf(!embedded)("the embedded engine", () => {
     const before = { ...host(), interfaces: interfaces() };
 
     expect(await daggerw(["engine", "start"])).toMatchObject({ exitCode: 0 });
-    expect(await daggerw(["-s", "call", "bump", "--env", "prod", "--tag", "v0.2.0", "as-patch", "contents"])).toMatchObject({ exitCode: 0 });
+    expect(
+      await daggerw(["-s", "call", "bump", "--env", "prod", "--tag", "v0.2.0", "as-patch", "contents"]),
+    ).toMatchObject({ exitCode: 0 });
     expect(host()).toEqual({ files: before.files, mounts: before.mounts, resolver: before.resolver });
 
     await daggerw(["engine", "stop"]);

@@ -1,0 +1,106 @@
+// The main job on a real Kubernetes node: what passes, what is stopped and why, and that nothing is left half done.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { call, repository, start } from "./daggerw.js";
+
+const ci = (tag: string, ...more: string[]) => call("ci", "--env", "local", "--tag", tag, ...more);
+const prodFile = () => readFileSync(join(repository, "clusters/prod/release.yaml"), "utf8");
+const untouched = prodFile();
+
+afterEach(() => {
+  expect(prodFile()).toBe(untouched);
+});
+
+describe("ci --env local", () => {
+  it("deploys, upgrades without a failed request, checks and proposes prod's change, also with port 8080 busy here", async () => {
+    const server = createServer((_, response) => void response.end()).listen(8080);
+    const { exitCode, stdout, stderr } = await ci("v0.2.0");
+    server.close();
+    expect(stderr).not.toContain("Error");
+    expect(exitCode).toBe(0);
+    for (const step of [
+      "release files",
+      "cluster",
+      "image",
+      "deploy v0.1.0",
+      "deploy v0.2.0",
+      "end to end",
+      "bump prod",
+    ]) {
+      expect(stdout).toMatch(new RegExp(`\\| ${step} +\\| passed`));
+    }
+    expect(stdout).toMatch(/\d\d+ requests in .* 0 failed,.*v0\.1\.0 from .*v0\.2\.0 from/);
+    expect(stdout).toMatch(/^\+ +tag: "v0\.2\.0"$/m);
+  });
+
+  it("passes twice at the same time", async () => {
+    const outcomes = await Promise.all([ci("v0.2.0"), call("test-chart")]);
+    expect(outcomes.map(({ exitCode, stderr }) => [exitCode, stderr.includes("Error")])).toEqual([
+      [0, false],
+      [0, false],
+    ]);
+  });
+
+  it("says in seconds that the registry doesn't have a tag, and which it has", async () => {
+    const { exitCode, stderr } = await ci("v7.0.0");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("ghcr.io has no ghcr.io/damekarv/helloworld:v7.0.0");
+    expect(stderr).toContain("v0.2.0, v0.1.0");
+    expect(stderr).toMatch(/\| deploy v7\.0\.0 +\| skipped/);
+  });
+
+  it.each([
+    ["v0.9.0", "crashes at start", [/exit(ed with)? code [1-9]/i, /log/i]],
+    ["v0.9.1", "is never ready", [/readiness/i]],
+    ["v0.9.2", "answers 500", [/500/]],
+    ["v0.9.3", "is too slow", [/took|no answer within|slow/i]],
+  ])("stops %s, which %s, with the cause", async (tag, _, messages) => {
+    const { exitCode, stderr, seconds } = await ci(tag);
+    expect(exitCode).not.toBe(0);
+    for (const message of messages) expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/\| bump prod +\| skipped/);
+    expect(seconds).toBeLessThan(100);
+  });
+
+  it("says that a registry which can't be reached doesn't answer, or refuses a wrong token", async () => {
+    const { exitCode, stderr } = await start(
+      [
+        "-s",
+        "call",
+        "ci",
+        "--env",
+        "local",
+        "--tag",
+        "v0.2.0",
+        "--registry-username",
+        "nobody",
+        "--registry-password",
+        "env:WRONG",
+      ],
+      { WRONG: "wrong-token-1234" },
+    ).outcome;
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(/ghcr\.io (does not answer|refuses)/);
+    expect(stderr).not.toContain("wrong-token-1234");
+  });
+
+  it("asks for a kubeconfig where it needs one", async () => {
+    const { exitCode, stderr } = await call("deploy", "--env", "dev");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("dev needs a kubeconfig: --kubeconfig");
+  });
+
+  it("ends with 130 on Ctrl-C, leaves the repository as it was, and runs again", async () => {
+    const before = execFileSync("git", ["status", "--porcelain"], { cwd: repository, encoding: "utf8" });
+    const running = start(["--progress=plain", "call", "test-chart"]);
+    await running.says("install …");
+    running.signal("SIGINT");
+    const { exitCode } = await running.outcome;
+    expect(exitCode).toBe(130);
+    expect(execFileSync("git", ["status", "--porcelain"], { cwd: repository, encoding: "utf8" })).toBe(before);
+    expect(await call("test-chart", "--tag", "v0.2.0")).toMatchObject({ exitCode: 0 });
+  });
+});

@@ -1,0 +1,74 @@
+// A cluster that somebody keeps: its kubeconfig works from this host, with RBAC and real certificates.
+import { request } from "node:https";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { call, type Running, start } from "./daggerw.js";
+
+const PORT = 6443;
+let cluster: Running;
+let access: { ca: Buffer; cert?: Buffer; key?: Buffer };
+
+beforeAll(async () => {
+  cluster = start(["--progress=plain", "call", "cluster", "up", "--ports", `${PORT}:${PORT}`]);
+  await cluster.says("images and CoreDNS are in place");
+  const { stdout } = await call("kubeconfig", "plaintext");
+  const config = parse(stdout);
+  const decode = (text: string) => Buffer.from(text, "base64");
+  access = {
+    ca: decode(config.clusters[0].cluster["certificate-authority-data"]),
+    cert: decode(config.users[0].user["client-certificate-data"]),
+    key: decode(config.users[0].user["client-key-data"]),
+  };
+}, 120_000);
+
+afterAll(async () => {
+  cluster.signal("SIGINT");
+  await cluster.outcome;
+});
+
+function api(method: string, path: string, options: { body?: object; anonymous?: boolean } = {}) {
+  const { ca, cert, key } = access;
+  return new Promise<{ status: number; body: { items?: object[]; [key: string]: unknown } }>((resolve, reject) => {
+    const headers = { "content-type": "application/json" };
+    const of = options.anonymous ? { ca } : { ca, cert, key };
+    const sent = request({ host: "127.0.0.1", port: PORT, path, method, headers, ...of }, (answer) => {
+      let text = "";
+      answer.on("data", (data) => {
+        text += data;
+      });
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body: JSON.parse(text) }));
+    });
+    sent.on("error", reject);
+    sent.end(options.body && JSON.stringify(options.body));
+  });
+}
+
+describe("cluster up", () => {
+  it("has a node that is ready, and DNS", async () => {
+    await expect
+      .poll(async () => JSON.stringify((await api("GET", "/api/v1/nodes")).body.items), { timeout: 30_000 })
+      .toMatch(/"reason":"KubeletReady"/);
+    await expect
+      .poll(
+        async () => JSON.stringify((await api("GET", "/apis/apps/v1/namespaces/kube-system/deployments/coredns")).body),
+        { timeout: 30_000 },
+      )
+      .toMatch(/"readyReplicas":1/);
+  });
+
+  it("lets nobody in without credentials", async () => {
+    expect((await api("GET", "/api/v1/secrets", { anonymous: true })).status).toBe(403);
+  });
+
+  it("accepts network policies", async () => {
+    const body = {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { name: "deny" },
+      spec: { podSelector: {}, policyTypes: ["Ingress"] },
+    };
+    expect((await api("POST", "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", { body })).status).toBe(
+      201,
+    );
+  });
+});

@@ -1,0 +1,80 @@
+// Runs ./daggerw as a user types it.
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+export interface Outcome {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+  seconds: number;
+}
+
+export interface Running {
+  /** Sends a signal to daggerw and all that it started, as a terminal does. */
+  signal(name: NodeJS.Signals): void;
+  /** Resolves when stdout or stderr holds the text. */
+  says(text: string): Promise<void>;
+  outcome: Promise<Outcome>;
+}
+
+/** Starts daggerw, in a process group of its own. */
+export function start(args: string[], env: NodeJS.ProcessEnv = {}): Running {
+  const started = Date.now();
+  const child = spawn(join(repository, "daggerw"), args, {
+    cwd: repository,
+    env: { ...process.env, NO_COLOR: "1", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const output = { stdout: "", stderr: "" };
+  const waiting: { text: string; done: () => void }[] = [];
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].on("data", (data) => {
+      output[name] += data;
+      for (const { text, done } of waiting) if (output[name].includes(text)) done();
+    });
+  }
+  const outcome = new Promise<Outcome>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) =>
+      resolve({ ...output, exitCode: code ?? (signal ? 128 : 1), seconds: (Date.now() - started) / 1000 }),
+    );
+  });
+  return {
+    signal: (name) => void process.kill(-(child.pid ?? 0), name),
+    says: (text) => new Promise((done) => void waiting.push({ text, done })),
+    outcome,
+  };
+}
+
+/** Runs daggerw to its end. */
+export const daggerw = (args: string[], env?: NodeJS.ProcessEnv) => start(args, env).outcome;
+
+/** Calls one of the module's functions and shows no progress. */
+export const call = (...args: string[]) => daggerw(["-s", "call", ...args]);
+
+/** A copy of the repository's files, changed as `changes` says, for --source. */
+export function copyWith(changes: Record<string, (text: string) => string>): string {
+  const copy = mkdtempSync(join(tmpdir(), "repository-"));
+  const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: repository, encoding: "utf8" });
+  for (const file of files
+    .split("\n")
+    .filter((name) =>
+      /^(appManifests|clusters|\.github|test\/app|pipeline\/node|embedded\/engine|daggerw|\.ci)/.test(name),
+    )) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    cpSync(join(repository, file), join(copy, file));
+  }
+  for (const [file, change] of Object.entries(changes)) {
+    const before = execFileSync("cat", [join(copy, file)], { encoding: "utf8" });
+    const after = change(before);
+    if (after === before) throw new Error(`the test's change of ${file} changes nothing`);
+    writeFileSync(join(copy, file), after);
+  }
+  return copy;
+}
