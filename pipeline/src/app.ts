@@ -11,6 +11,12 @@ const STORAGE = "/var/lib/registry";
 /** What the sample application's tags do: the table in test/app/versions.json. */
 type Versions = Record<string, { fault: string; about: string }>;
 
+/** A registry with the sample application under the real image's name, from which everybody may pull. */
+export async function openSampleRegistry(source: Directory, repository: string): Promise<AppRegistry> {
+  const { host, container } = await sampleContainer(source, repository);
+  return { host, service: serve(container) };
+}
+
 /**
  * A registry with the sample application under the real image's name, private as GHCR is: basic authentication with a
  * password that is made for this run.
@@ -18,22 +24,30 @@ type Versions = Record<string, { fault: string; about: string }>;
  * @param repository the image's name, such as `ghcr.io/damekarv/helloworld`
  */
 export async function sampleRegistry(source: Directory, repository: string): Promise<AppRegistry> {
-  const [host = "", ...path] = repository.split("/");
   const password = randomBytes(18).toString("base64url");
   // Loaded here: only runs with a throwaway registry need it.
   const { hashSync } = await import("bcryptjs");
   const htpasswd = `${USERNAME}:${hashSync(password, 4)}\n`;
   const id = randomUUID();
-  const service = registryContainer()
-    .withDirectory(STORAGE, await filledStorage(source, path.join("/")))
-    .withMountedSecret("/auth/htpasswd", dag.setSecret(`htpasswd-${id}`, htpasswd))
-    .withEnvVariable("REGISTRY_AUTH", "htpasswd")
-    .withEnvVariable("REGISTRY_AUTH_HTPASSWD_REALM", "throwaway")
-    .withEnvVariable("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd")
-    .withExposedPort(5000)
-    .asService({ args: ["registry", "serve", "/etc/distribution/config.yml"] });
+  const { host, container } = await sampleContainer(source, repository);
+  const service = serve(
+    container
+      .withMountedSecret("/auth/htpasswd", dag.setSecret(`htpasswd-${id}`, htpasswd))
+      .withEnvVariable("REGISTRY_AUTH", "htpasswd")
+      .withEnvVariable("REGISTRY_AUTH_HTPASSWD_REALM", "throwaway")
+      .withEnvVariable("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd"),
+  );
   return { host, service, username: USERNAME, password: dag.setSecret(`registry-password-${id}`, password) };
 }
+
+async function sampleContainer(source: Directory, repository: string) {
+  const [host = "", ...path] = repository.split("/");
+  const storage = await filledStorage(source, path.join("/"));
+  return { host, container: registryContainer().withDirectory(STORAGE, storage) };
+}
+
+const serve = (registry: Container) =>
+  registry.withExposedPort(5000).asService({ args: ["registry", "serve", "/etc/distribution/config.yml"] });
 
 const registryContainer = () => dag.container().from(images.registry).withEnvVariable("OTEL_TRACES_EXPORTER", "none");
 

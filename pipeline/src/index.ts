@@ -14,7 +14,8 @@ import {
   type Secret,
   type Service,
 } from "@dagger.io/dagger";
-import { bump, releasedTag } from "./bump.js";
+import { openSampleRegistry } from "./app.js";
+import { bump, imageRepository, releasedTag } from "./bump.js";
 import { lintChart, renderChart } from "./chart.js";
 import { CHECKS, checks } from "./check.js";
 import { ci } from "./ci.js";
@@ -196,14 +197,16 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * A throwaway Kubernetes cluster to keep for a while. Leave it running in one terminal, and get its kubeconfig in another:
+   * A throwaway Kubernetes cluster to keep for a while; it can pull the sample application. Leave it running in one terminal,
+   * and get its kubeconfig in another:
    *
    *   dagger call cluster up --ports 6443:6443
    *   dagger call kubeconfig plaintext > kubeconfig
    */
   @func({ cache: "never" })
   async cluster(): Promise<Service> {
-    return await keptCluster();
+    const local = environment("local");
+    return await keptCluster(await openSampleRegistry(this.source, await imageRepository(this.source, local)));
   }
 
   /**

@@ -60,6 +60,18 @@ describe("cluster up", () => {
     expect((await api("GET", "/api/v1/secrets", { anonymous: true })).status).toBe(403);
   });
 
+  it("pulls the sample application from a registry without credentials, and gives it an address", async () => {
+    const container = {
+      name: "app",
+      image: "ghcr.io/damekarv/helloworld:v0.2.0",
+      readinessProbe: { httpGet: { path: "/readyz", port: 8080 } },
+    };
+    const body = { apiVersion: "v1", kind: "Pod", metadata: { name: "app" }, spec: { containers: [container] } };
+    expect((await api("POST", "/api/v1/namespaces/default/pods", { body })).status).toBe(201);
+    const pod = async () => JSON.stringify((await api("GET", "/api/v1/namespaces/default/pods/app")).body.status);
+    await expect.poll(pod, { timeout: 30_000 }).toMatch(/"phase":"Running".*"podIP":"10\.244\./s);
+  });
+
   it("accepts network policies", async () => {
     const body = {
       apiVersion: "networking.k8s.io/v1",
