@@ -1,11 +1,14 @@
 import { type Container, type Directory, dag, type File, ReturnType } from "@dagger.io/dagger";
-import { stringify } from "yaml";
 import { type EnvironmentEntry, environments } from "./environments.js";
 import { images } from "./images.js";
 import { readRelease } from "./release.js";
+import { together } from "./together.js";
 
 /** Where the chart lies in the repository. */
 export const CHART = "appManifests";
+
+/** The environments that have files of their own in clusters/. */
+export const environmentsWithFiles = environments.filter(({ name }) => name !== "local");
 
 /** Helm with the chart at /chart. */
 export function helmContainer(source: Directory): Container {
@@ -20,7 +23,8 @@ export function helmContainer(source: Directory): Container {
 }
 
 /**
- * An environment's values as Helm gets them: the release file's, with another tag or more values over them.
+ * An environment's values as Helm gets them: the release file's, with another tag or more values over them. As JSON, which
+ * Helm reads as YAML: plain YAML would turn texts like "on", "y" or "0755" into booleans and numbers on their way.
  *
  * @throws ReleaseFileError (file, line, column)
  */
@@ -33,7 +37,7 @@ export async function valuesOf(
   const file = environment.releaseFile;
   const { values } = readRelease(await source.file(file).contents(), file);
   const image = { ...(values.image as object | undefined), ...(tag && { tag }) };
-  return stringify({ ...values, image, ...more });
+  return JSON.stringify({ ...values, image, ...more });
 }
 
 /**
@@ -44,24 +48,28 @@ export async function valuesOf(
  */
 export async function lintChart(source: Directory): Promise<string> {
   const base = helmContainer(source);
-  const variants: { name: string; container: Container; args: string[] }[] = [
-    { name: `${CHART}/values.yaml`, container: base, args: [] },
-  ];
-  for (const path of await source.glob(`${CHART}/ci/*.yaml`)) {
-    variants.push({ name: path, container: base, args: ["--values", path.replace(CHART, "/chart")] });
-  }
-  for (const entry of environments.filter(({ name }) => name !== "local")) {
-    const container = base.withNewFile("/values.yaml", await valuesOf(source, entry));
-    variants.push({ name: `values of ${entry.releaseFile}`, container, args: ["--values", "/values.yaml"] });
-  }
-  const failures = await Promise.all(
-    variants.map(async ({ name, container, args }) => {
-      const { code, output } = await run(container, ["helm", "lint", "--strict", "/chart", ...args]);
-      return code === 0 ? [] : [`helm lint with ${name}:\n${complaints(output)}`];
-    }),
+  const paths = await source.glob(`${CHART}/ci/*-values.yaml`);
+  const sets = await together(
+    [
+      lint(base, `${CHART}/values.yaml`),
+      ...paths.map((path) => lint(base, path, path.replace(CHART, "/chart"))),
+      ...environmentsWithFiles.map(async (entry) =>
+        lint(
+          base.withNewFile("/values.yaml", await valuesOf(source, entry)),
+          `the values of ${entry.releaseFile}`,
+          "/values.yaml",
+        ),
+      ),
+    ],
+    "correct the values, the template or values.schema.json, then: dagger call lint-chart",
   );
-  if (failures.flat().length === 0) return `with ${variants.length} sets of values`;
-  throw new Error(failures.flat().join("\n"));
+  return `with ${sets.length} sets of values`;
+}
+
+async function lint(container: Container, name: string, file?: string): Promise<void> {
+  const values = file ? ["--values", file] : [];
+  const { code, output } = await run(container, ["helm", "lint", "--strict", "/chart", ...values]);
+  if (code !== 0) throw new Error(`helm lint with ${name}:\n${complaints(output)}`);
 }
 
 /**
@@ -96,7 +104,7 @@ async function run(container: Container, args: string[]) {
 
 /** Helm's output without its progress and hints. */
 function complaints(output: string): string {
-  const noise = /^\s*$|^==> |INFO|icon is recommended|chart\(s\) linted|Use --debug flag/;
+  const noise = /^\s*$|^==> |^\[INFO\]|chart\(s\) linted|^Use --debug flag/;
   const lines = output.split("\n").filter((line) => !noise.test(line));
   return [...new Set(lines)].map((line) => `  ${line.trimEnd()}`).join("\n");
 }

@@ -33,7 +33,7 @@ export async function endToEnd(api: Cluster, environment: EnvironmentEntry, tag:
 }
 
 /**
- * Sends requests to the application while `work` runs, and for a moment after it.
+ * Sends requests to the application while `work` runs, and for a moment after it. Where nothing answers yet, it only works.
  *
  * @returns what `work` returned, and a line on the requests
  * @throws Error when a request failed, with the first reasons
@@ -43,7 +43,9 @@ export async function underLoad<T>(
   environment: EnvironmentEntry,
   work: () => Promise<T>,
 ): Promise<{ value: T; summary: string }> {
-  const forward = await api.portForward(environment.namespace, environment.helmRelease, APP_PORT);
+  const way = await wayTo(api, environment);
+  if ("obstacle" in way) return { value: await work(), summary: `not under load: ${way.obstacle}` };
+  const { forward } = way;
   const load = new LoadProbe(forward.url, { perSecond: 10, timeoutMs: 5000 });
   load.start();
   const outcome = await work().then(
@@ -57,4 +59,13 @@ export async function underLoad<T>(
   if ("error" in outcome) throw outcome.error;
   if (summary.failed > 0) throw new Error(`Requests failed during the upgrade: ${formatLoad(summary)}`);
   return { value: outcome.value, summary: formatLoad(summary) };
+}
+
+/** A way to the application; or why there is none, as before the first deployment. */
+async function wayTo(api: Cluster, { namespace, helmRelease }: EnvironmentEntry) {
+  try {
+    return { forward: await api.portForward(namespace, helmRelease, APP_PORT) };
+  } catch (error) {
+    return { obstacle: error instanceof Error ? error.message : String(error) };
+  }
 }

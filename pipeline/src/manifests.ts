@@ -1,12 +1,11 @@
 import { type Directory, dag, ReturnType } from "@dagger.io/dagger";
-import { parse } from "yaml";
-import { renderChart } from "./chart.js";
-import { type EnvironmentEntry, environments } from "./environments.js";
+import { LineCounter, parseDocument } from "yaml";
+import { CHART, environmentsWithFiles, renderChart } from "./chart.js";
+import type { EnvironmentEntry } from "./environments.js";
 import { images } from "./images.js";
 import { readRelease } from "./release.js";
-
-/** The environments that have files of their own. */
-const withFiles = environments.filter(({ name }) => name !== "local");
+import { describeError } from "./steps.js";
+import { together } from "./together.js";
 
 const folderOf = ({ releaseFile }: EnvironmentEntry) => releaseFile.replace(/\/[^/]+$/, "");
 
@@ -17,12 +16,24 @@ const folderOf = ({ releaseFile }: EnvironmentEntry) => releaseFile.replace(/\/[
  * @throws Error with every invalid resource: file, kind, field
  */
 export async function validateManifests(source: Directory): Promise<string> {
-  let files = dag.directory();
-  for (const entry of withFiles) {
-    files = files
-      .withFile(`rendered/${entry.name}.yaml`, await renderChart(source, entry))
-      .withDirectory(folderOf(entry), source.directory(folderOf(entry)), { include: ["*.yaml"] });
-  }
+  const counts = await together([
+    ...environmentsWithFiles.map(async (entry) => {
+      const name = `the chart as rendered for ${entry.name}`;
+      return validate(dag.directory().withFile(name, await renderChart(source, entry)), [name]);
+    }),
+    validateClusters(source),
+  ]);
+  return `${counts.reduce((sum, count) => sum + count, 0)} resources`;
+}
+
+async function validateClusters(source: Directory): Promise<number> {
+  const folders = environmentsWithFiles.map(folderOf);
+  const include = folders.flatMap((folder) => [`${folder}/*.yaml`, `${folder}/*.yml`]);
+  return await validate(source.filter({ include }), ["clusters"]);
+}
+
+/** Runs kubeconform; the files' paths are their names in the error. */
+async function validate(files: Directory, paths: string[]): Promise<number> {
   const run = dag
     .container()
     .from(images.kubeconform)
@@ -32,16 +43,24 @@ export async function validateManifests(source: Directory): Promise<string> {
     .withExec(
       [
         ...["/kubeconform", "-strict", "-verbose", "-output", "json"],
-        ...["-schema-location", "/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json", "."],
+        ...["-schema-location", "/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json", ...paths],
       ],
       { expect: ReturnType.Any },
     );
   const [stdout, stderr] = await Promise.all([run.stdout(), run.stderr()]);
   const { resources = [] } = parseResult(stdout, stderr);
-  const invalid = resources.filter(({ status }) => !["statusValid", "statusSkipped"].includes(status));
-  if (invalid.length === 0 && resources.length > 0) return `${resources.length} resources`;
-  throw new Error(`Invalid manifests:\n${invalid.map(describe).join("\n") || stderr}`);
+  const filled = new Set(resources.filter(({ status }) => status !== EMPTY).map(({ filename }) => filename));
+  // An empty document beside others is nothing; a file of nothing else is a mistake.
+  const relevant = resources.filter(({ status, filename }) => status !== EMPTY || !filled.has(filename));
+  const invalid = relevant.filter(({ status }) => status !== "statusValid" && status !== "statusSkipped");
+  if (invalid.length === 0 && relevant.length > 0) return relevant.length;
+  throw new Error(
+    `Invalid manifests:\n${invalid.map(describe).join("\n") || stderr || `  there is none in ${paths.join(", ")}`}`,
+  );
 }
+
+/** What kubeconform calls a document without a resource. */
+const EMPTY = "";
 
 interface Resource {
   readonly filename: string;
@@ -59,36 +78,21 @@ function parseResult(stdout: string, stderr: string): { resources?: Resource[] }
   }
 }
 
-const describe = ({ filename, kind, name, msg }: Resource) =>
-  `  ${filename.replace(/^rendered\/(.*)\.yaml$/, "the chart as rendered for $1")}: ${[kind, name].filter(Boolean).join(" ")}: ${msg}`;
+const describe = ({ filename, kind, name, status, msg }: Resource) =>
+  `  ${[filename, [kind, name].filter(Boolean).join(" "), status === EMPTY ? "holds no resource" : msg].filter(Boolean).join(": ")}`;
 
 /**
- * Reads each environment's release file, and compares its kustomization with the files beside it.
+ * Reads each environment's release file, compares it with what the pipeline works with, and compares the kustomization with
+ * the files beside it.
  *
  * @throws Error with every fault: file, line, column
  */
 export async function checkReleases(source: Directory): Promise<string> {
-  const results = await Promise.all(withFiles.map((entry) => faultsOf(source, entry)));
-  const faults = results.flatMap(({ faults }) => faults);
-  if (faults.length > 0) throw new Error(faults.join("\n"));
-  return results.map(({ tag }) => tag).join(", ");
-}
-
-async function faultsOf(source: Directory, entry: EnvironmentEntry): Promise<{ faults: string[]; tag: string }> {
-  const faults: string[] = [];
-  let tag = "";
-  try {
-    tag = `${entry.name} ${readRelease(await source.file(entry.releaseFile).contents(), entry.releaseFile).tag}`;
-  } catch (error) {
-    faults.push(error instanceof Error ? error.message : String(error));
-  }
-  const folder = source.directory(folderOf(entry));
-  const kustomization = parse(await folder.file("kustomization.yaml").contents()) as { resources?: string[] };
-  const files = (await folder.glob("*.yaml")).filter((file) => file !== "kustomization.yaml");
-  const listed = new Set(kustomization.resources);
-  for (const file of files.filter((name) => !listed.has(name)))
-    faults.push(`${folderOf(entry)}/kustomization.yaml does not list ${file}: Flux would not apply it.`);
-  for (const file of [...listed].filter((name) => !files.includes(name)))
-    faults.push(`${folderOf(entry)}/kustomization.yaml lists ${file}, which is not there.`);
-  return { faults, tag };
+  const tags = await together(
+    environmentsWithFiles.flatMap((entry) => [
+      checkRelease(source, entry),
+      ...["kustomization.yaml"].map(async (name) => checkKustomization(source, folderOf(entry), name)),
+    ]),
+  );
+  return tags.filter(Boolean).join(", ");
 }
