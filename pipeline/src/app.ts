@@ -62,9 +62,15 @@ async function filledStorage(source: Directory, path: string): Promise<Directory
   }
   const push = [
     "registry serve /etc/distribution/config.yml >/tmp/registry.log 2>&1 &",
-    "until /crane catalog --insecure localhost:5000 >/dev/null 2>&1; do sleep 0.1; done",
-    `for file in /images/*.tar; do tag=$(basename "$file" .tar); /crane push --insecure "$file" "localhost:5000/${path}:$tag" || exit 1; done`,
-    "kill $!; wait",
+    "server=$!",
+    "until /crane catalog --insecure localhost:5000 >/dev/null 2>&1; do",
+    '  kill -0 "$server" 2>/dev/null || { cat /tmp/registry.log >&2; exit 1; }',
+    "  sleep 0.1",
+    "done",
+    "for file in /images/*.tar; do",
+    `  /crane push --insecure "$file" "localhost:5000/${path}:$(basename "$file" .tar)"`,
+    "done",
+    'kill "$server"; wait',
   ];
   return pusher.withExec(["sh", "-euc", push.join("\n")]).directory(STORAGE);
 }
@@ -74,7 +80,7 @@ function build(app: Directory): File {
   return dag
     .container()
     .from(images.golang)
-    .withMountedDirectory("/app", app.filter({ include: ["*.go", "go.mod"] }))
+    .withMountedDirectory("/app", app.filter({ include: ["*.go", "go.mod"], exclude: ["*_test.go"] }))
     .withMountedCache("/go-build", dag.cacheVolume("sample-app-go-build"))
     .withEnvVariable("GOCACHE", "/go-build")
     .withEnvVariable("CGO_ENABLED", "0")

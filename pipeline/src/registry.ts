@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Container, dag, ReturnType, type Secret, type Service } from "@dagger.io/dagger";
-import { rcompare, valid } from "semver";
+import rcompare from "semver/functions/rcompare.js";
+import valid from "semver/functions/valid.js";
 import { images } from "./images.js";
 import type { RegistryLogin } from "./kubernetes.js";
 import { explainCraneError, RegistryError } from "./registryErrors.js";
@@ -18,21 +19,38 @@ export interface AppRegistry {
 /** How a stand-in is called where it is bound, and its port. */
 const STAND_IN = "registry:5000";
 const TAGS_IN_ERROR = 8;
+/** crane itself waits for ever for a host that takes a connection and says nothing; its retries take 10 s. */
+const TIME_LIMIT_S = 15;
+/** Ends with 0 or 1 only: Dagger takes what `timeout` says of a command that it ended for a crash of the container. */
+const ASK = `timeout ${TIME_LIMIT_S} crane "$@" || {
+  [ $? -lt 124 ] || printf '\nError: no answer within ${TIME_LIMIT_S} s\n' >&2
+  exit 1
+}`;
 
 /**
  * Looks a tag up.
  *
  * @param repository as in image names, such as `ghcr.io/damekarv/helloworld`
  * @returns the image's digest
- * @throws RegistryError: no such tag (with those that there are), 401, 403, no answer
+ * @throws RegistryError: no such tag (with those that there are), no such repository, 401, 403, no answer
  */
 export async function requireTag(registry: AppRegistry, repository: string, tag: string): Promise<string> {
   try {
     return await crane(registry, "digest", repository, tag);
   } catch (error) {
     if (!(error instanceof RegistryError) || error.problem !== "tag") throw error;
-    const tags = await listTags(registry, repository).catch(() => []);
-    throw new RegistryError("tag", `${error.message} ${knownTags(tags)}`.trim());
+    throw await withKnownTags(error, registry, repository);
+  }
+}
+
+/** A registry may call a tag unknown whose whole repository it doesn't know: only asking for the tags tells. */
+async function withKnownTags(error: RegistryError, registry: AppRegistry, repository: string): Promise<RegistryError> {
+  try {
+    const tags = await listTags(registry, repository);
+    return new RegistryError("tag", `${error.message} ${knownTags(tags)}`);
+  } catch (listError) {
+    const isRepository = listError instanceof RegistryError && listError.problem === "repository";
+    return isRepository ? listError : error;
   }
 }
 
@@ -49,30 +67,38 @@ export async function pullLogin({ host, username, password }: AppRegistry): Prom
 }
 
 function knownTags(tags: string[]): string {
-  if (tags.length === 0) return "";
+  if (tags.length === 0) return "It has no released version at all.";
   const more = tags.length > TAGS_IN_ERROR ? ", …" : "";
   return `The newest that it has: ${tags.slice(0, TAGS_IN_ERROR).join(", ")}${more}.`;
 }
 
 async function crane(registry: AppRegistry, verb: string, repository: string, tag?: string): Promise<string> {
-  const path = registry.service ? repository.replace(/^[^/]+/, STAND_IN) : repository;
-  const insecure = registry.service ? ["--insecure"] : [];
-  const run = (await craneContainer(registry)).withExec(["crane", verb, ...insecure, tag ? `${path}:${tag}` : path], {
-    expect: ReturnType.Any,
+  const { host, service } = registry;
+  const login = await pullLogin(registry);
+  const path = service ? repository.replace(/^[^/]+/, STAND_IN) : repository;
+  const args = [verb, ...(service ? ["--insecure"] : []), tag ? `${path}:${tag}` : path];
+  const run = craneContainer(registry, login).withExec(["sh", "-c", ASK, "crane", ...args], { expect: ReturnType.Any });
+  const [code, stdout, stderr] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]).catch((error) => {
+    throw startProblem(error, host);
   });
-  const [code, stdout, stderr] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]);
   if (code === 0) return stdout.trim();
-  throw explainCraneError(stderr, { host: registry.host, repository, tag });
+  throw explainCraneError(stderr, { host, repository, tag, loggedIn: login !== undefined }, service && STAND_IN);
 }
 
-async function craneContainer(registry: AppRegistry): Promise<Container> {
-  let container = dag.container().from(images.crane).withEnvVariable("NOW", new Date().toISOString()); // what a registry has is no part of the cache's key
-  if (registry.service) container = container.withServiceBinding("registry", registry.service);
-  const login = await pullLogin(registry);
+function craneContainer({ host, service }: AppRegistry, login: RegistryLogin | undefined): Container {
+  // What a registry has is no part of the cache's key.
+  let container = dag.container().from(images.crane).withEnvVariable("NOW", new Date().toISOString());
+  if (service) container = container.withServiceBinding("registry", service);
   if (!login) return container;
   const auth = Buffer.from(`${login.username}:${login.password}`).toString("base64");
-  const config = JSON.stringify({ auths: { [registry.service ? STAND_IN : registry.host]: { auth } } });
+  const config = JSON.stringify({ auths: { [service ? STAND_IN : host]: { auth } } });
   return container
     .withMountedSecret("/docker/config.json", dag.setSecret(`docker-config-${randomUUID()}`, config))
     .withEnvVariable("DOCKER_CONFIG", "/docker");
+}
+
+/** Dagger's own error when a stand-in doesn't start names neither it nor the host. */
+function startProblem(error: unknown, host: string): unknown {
+  if (!(error instanceof Error) || !error.message.includes("aliased as registry")) return error;
+  return new RegistryError("unreachable", `The registry that stands for ${host} does not start: ${error.message}`);
 }

@@ -16,34 +16,63 @@ export interface Asked {
   readonly host: string;
   readonly repository: string;
   readonly tag?: string;
+  /** Whether a log-in was sent. */
+  readonly loggedIn?: boolean;
 }
+
+const ADVICE =
+  "Give a GHCR_PAT with the scope read:packages as --registry-username and --registry-password env:GHCR_PAT; " +
+  "ghcr-secret in the cluster holds the same.";
 
 /**
  * Turns what crane said into an error for a reader. crane quotes the registry's own error codes (OCI distribution
- * specification, "Error codes").
+ * specification, "Error codes"), or the HTTP status when the answer has none.
  *
- * @param stderr crane's words; the addresses in them are those of the stand-in, so they are not shown as they are
+ * @param stderr crane's words
+ * @param standIn how a stand-in for the host is called in them: a reader is shown the host
  */
-export function explainCraneError(stderr: string, asked: Asked): RegistryError {
-  const image = asked.tag ? `${asked.repository}:${asked.tag}` : asked.repository;
-  const renew =
-    "Renew the token that ghcr-secret and the pipeline use: a GHCR_PAT with read:packages, given as " +
-    "--registry-username and --registry-password env:GHCR_PAT.";
-  if (/MANIFEST_UNKNOWN|manifest unknown/i.test(stderr))
-    return new RegistryError("tag", `${asked.host} has no ${image}: there is no such tag.`);
-  if (/NAME_UNKNOWN|repository name not known/i.test(stderr))
-    return new RegistryError("repository", `${asked.host} has no repository ${asked.repository}.`);
-  if (/UNAUTHORIZED|401/.test(stderr))
-    return new RegistryError("unauthorized", `${asked.host} refuses to show ${image} (401 Unauthorized). ${renew}`);
-  if (/DENIED|403/.test(stderr))
+export function explainCraneError(stderr: string, asked: Asked, standIn?: string): RegistryError {
+  const { host, repository } = asked;
+  const image = asked.tag ? `${repository}:${asked.tag}` : repository;
+  const said = whatFailed(stderr, host, standIn);
+  const is = (code: RegExp, status?: number) =>
+    code.test(said) || (status !== undefined && said.includes(`unexpected status code ${status} `));
+
+  if (is(/\bMANIFEST_UNKNOWN\b/)) return new RegistryError("tag", `${host} has no ${image}: there is no such tag.`);
+  if (is(/\bNAME_(UNKNOWN|INVALID)\b/))
+    return new RegistryError("repository", `${host} has no repository ${repository}.`);
+  if (is(/\bUNAUTHORIZED\b/, 401))
+    return new RegistryError(
+      "unauthorized",
+      `${host} refuses to show ${image} (401 Unauthorized): ${asked.loggedIn ? "the user's name or the token is wrong, or the token has expired" : "it was asked without a log-in"}. ${ADVICE}`,
+    );
+  if (is(/\bDENIED\b/, 403))
     return new RegistryError(
       "forbidden",
-      `${asked.host} refuses to show ${image} (403 Forbidden): the token may not read this package. ${renew}`,
+      `${host} refuses to show ${image} (403 Forbidden): ${asked.loggedIn ? "the token may not read this package" : "it was asked without a log-in"}, or the package's name is misspelt. ${ADVICE}`,
     );
-  if (/no such host|connection refused|timeout|i\/o|unreachable|EOF/i.test(stderr))
-    return new RegistryError("unreachable", `${asked.host} does not answer (asked for ${image}): ${lastLine(stderr)}`);
-  if (/404/.test(stderr)) return new RegistryError("tag", `${asked.host} has no ${image} (404).`);
-  return new RegistryError("other", `Asking ${asked.host} for ${image} failed: ${lastLine(stderr)}`);
+  if (is(/\bTOOMANYREQUESTS\b/, 429))
+    return new RegistryError(
+      "other",
+      `${host} has had too many requests (429; asked for ${image}): try again in some minutes.`,
+    );
+  if (is(/no such host|connection refused|connection reset|no route|unreachable|timeout|no answer within|\bEOF\b/i))
+    return new RegistryError(
+      "unreachable",
+      `${host} does not answer (asked for ${image}): ${said}. Is the name right, and can this machine reach it (network, proxy, firewall)?`,
+    );
+  if (is(/^$/, 404)) return new RegistryError("tag", `${host} has no ${image} (404).`);
+  return new RegistryError("other", `Asking ${host} for ${image} failed: ${said}`);
 }
 
-const lastLine = (text: string) => text.trim().split("\n").at(-1) ?? "";
+/** crane's last error without its retries, and without its try with TLS where it then went on without. */
+function whatFailed(stderr: string, host: string, standIn?: string): string {
+  const text = stderr.trim();
+  const said = text
+    .slice(Math.max(0, text.lastIndexOf("\nError: ") + 1))
+    .replace(/^Error: /, "")
+    .replace(/Get "https:[^"]*": http: server gave HTTP response to HTTPS client; /, "")
+    .replace(/\s+/g, " ");
+  const shown = standIn ? said.replaceAll(standIn, host) : said;
+  return shown.length > 500 ? `${shown.slice(0, 500)}…` : shown;
+}
