@@ -104,7 +104,7 @@ async function run(container: Container, args: string[]) {
 
 /** Helm's output without its progress and hints. */
 function complaints(output: string): string {
-  const noise = /^\s*$|^==> |^\[INFO\]|chart\(s\) linted|^Use --debug flag/;
+  const noise = /^\s*$|^==> |^\[INFO\]|^level=INFO|chart\(s\) linted|^Use --debug flag/;
   const lines = output.split("\n").filter((line) => !noise.test(line));
   return [...new Set(lines)].map((line) => `  ${line.trimEnd()}`).join("\n");
 }

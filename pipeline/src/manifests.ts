@@ -4,7 +4,6 @@ import { CHART, environmentsWithFiles, renderChart } from "./chart.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { images } from "./images.js";
 import { readRelease } from "./release.js";
-import { describeError } from "./steps.js";
 import { together } from "./together.js";
 
 const folderOf = ({ releaseFile }: EnvironmentEntry) => releaseFile.replace(/\/[^/]+$/, "");
@@ -18,8 +17,8 @@ const folderOf = ({ releaseFile }: EnvironmentEntry) => releaseFile.replace(/\/[
 export async function validateManifests(source: Directory): Promise<string> {
   const counts = await together([
     ...environmentsWithFiles.map(async (entry) => {
-      const name = `the chart as rendered for ${entry.name}`;
-      return validate(dag.directory().withFile(name, await renderChart(source, entry)), [name]);
+      const rendered = await renderChart(source, entry);
+      return validate(dag.directory().withFile(`rendered/${entry.name}.yaml`, rendered), "rendered");
     }),
     validateClusters(source),
   ]);
@@ -29,11 +28,11 @@ export async function validateManifests(source: Directory): Promise<string> {
 async function validateClusters(source: Directory): Promise<number> {
   const folders = environmentsWithFiles.map(folderOf);
   const include = folders.flatMap((folder) => [`${folder}/*.yaml`, `${folder}/*.yml`]);
-  return await validate(source.filter({ include }), ["clusters"]);
+  return await validate(source.filter({ include }), "clusters");
 }
 
-/** Runs kubeconform; the files' paths are their names in the error. */
-async function validate(files: Directory, paths: string[]): Promise<number> {
+/** Runs kubeconform on a folder of `files`; the files' paths are their names in the error. */
+async function validate(files: Directory, folder: string): Promise<number> {
   const run = dag
     .container()
     .from(images.kubeconform)
@@ -43,7 +42,7 @@ async function validate(files: Directory, paths: string[]): Promise<number> {
     .withExec(
       [
         ...["/kubeconform", "-strict", "-verbose", "-output", "json"],
-        ...["-schema-location", "/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json", ...paths],
+        ...["-schema-location", "/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json", folder],
       ],
       { expect: ReturnType.Any },
     );
@@ -54,9 +53,7 @@ async function validate(files: Directory, paths: string[]): Promise<number> {
   const relevant = resources.filter(({ status, filename }) => status !== EMPTY || !filled.has(filename));
   const invalid = relevant.filter(({ status }) => status !== "statusValid" && status !== "statusSkipped");
   if (invalid.length === 0 && relevant.length > 0) return relevant.length;
-  throw new Error(
-    `Invalid manifests:\n${invalid.map(describe).join("\n") || stderr || `  there is none in ${paths.join(", ")}`}`,
-  );
+  throw new Error(invalid.map(describe).sort().join("\n") || stderr || `There is no manifest in ${folder}.`);
 }
 
 /** What kubeconform calls a document without a resource. */
@@ -78,8 +75,11 @@ function parseResult(stdout: string, stderr: string): { resources?: Resource[] }
   }
 }
 
-const describe = ({ filename, kind, name, status, msg }: Resource) =>
-  `  ${[filename, [kind, name].filter(Boolean).join(" "), status === EMPTY ? "holds no resource" : msg].filter(Boolean).join(": ")}`;
+function describe({ filename, kind, name, status, msg }: Resource): string {
+  const file = filename.replace(/^rendered\/(.*)\.yaml$/, "the chart as rendered for $1");
+  const resource = [kind, name].filter(Boolean).join(" ");
+  return [file, resource, status === EMPTY ? "holds no resource" : msg].filter(Boolean).join(": ");
+}
 
 /**
  * Reads each environment's release file, compares it with what the pipeline works with, and compares the kustomization with
@@ -88,11 +88,51 @@ const describe = ({ filename, kind, name, status, msg }: Resource) =>
  * @throws Error with every fault: file, line, column
  */
 export async function checkReleases(source: Directory): Promise<string> {
-  const tags = await together(
-    environmentsWithFiles.flatMap((entry) => [
-      checkRelease(source, entry),
-      ...["kustomization.yaml"].map(async (name) => checkKustomization(source, folderOf(entry), name)),
-    ]),
-  );
-  return tags.filter(Boolean).join(", ");
+  const releases = together(environmentsWithFiles.map((entry) => checkRelease(source, entry)));
+  const kustomizations = together(environmentsWithFiles.map((entry) => checkKustomization(source, folderOf(entry))));
+  await together<unknown>([releases, kustomizations]);
+  return (await releases).join(", ");
+}
+
+async function checkRelease(source: Directory, entry: EnvironmentEntry): Promise<string> {
+  const file = entry.releaseFile;
+  const { tag, targetNamespace, chart } = readRelease(await source.file(file).contents(), file);
+  const faults: string[] = [];
+  if (targetNamespace !== entry.namespace)
+    faults.push(`${file}: releases into the namespace ${targetNamespace}; the pipeline deploys to ${entry.namespace}.`);
+  if (chart.replace(/^\.\//, "").replace(/\/$/, "") !== CHART)
+    faults.push(`${file}: releases the chart ${chart}; the pipeline tests ./${CHART}.`);
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+  return `${entry.name} ${tag}`;
+}
+
+async function checkKustomization(source: Directory, folder: string): Promise<void> {
+  const file = `${folder}/kustomization.yaml`;
+  const files = (await source.glob(`${folder}/*`))
+    .filter((path) => /\.ya?ml$/.test(path))
+    .map((path) => path.slice(folder.length + 1));
+  if (!files.includes("kustomization.yaml"))
+    throw new Error(`${file} is missing: write one that lists the files to apply.`);
+  const listed = resourcesOf(await source.file(file).contents(), file);
+  const faults = [
+    ...files
+      .filter((name) => name !== "kustomization.yaml" && !listed.includes(name))
+      .map((name) => `${file} does not list ${name}: Flux would not apply it.`),
+    ...listed.filter((name) => !files.includes(name)).map((name) => `${file} lists ${name}, which is not there.`),
+  ];
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+}
+
+function resourcesOf(text: string, file: string): string[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    throw new Error(`${file}:${line}:${col}: broken YAML: ${error.message}`);
+  }
+  const { resources } = (document.toJS() ?? {}) as { resources?: unknown };
+  if (Array.isArray(resources) && resources.every((name) => typeof name === "string"))
+    return resources.map((name) => name.replace(/^\.\//, ""));
+  throw new Error(`${file}: resources is no list of files.`);
 }

@@ -7,17 +7,17 @@ import { images } from "./images.js";
  * @throws Error with every finding: file, line, column, rule
  */
 export async function lintWorkflows(source: Directory): Promise<string> {
-  const folder = source.directory(".github/workflows");
-  const names = await folder.glob("*.yml");
+  const names = (await source.glob(".github/workflows/*")).filter((path) => /\.ya?ml$/.test(path));
+  if (names.length === 0) throw new Error("There is no workflow in .github/workflows.");
   const run = dag
     .container()
     .from(images.actionlint)
-    .withMountedDirectory("/source/.github/workflows", folder)
+    .withMountedDirectory("/source", source.filter({ include: names }))
     .withWorkdir("/source")
-    .withExec(["actionlint", "-no-color", "-oneline", ...names.map((name) => `.github/workflows/${name}`)], {
+    .withExec(["actionlint", "-no-color", "-oneline", ...names], {
       expect: ReturnType.Any,
     });
   const [code, findings, problems] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]);
-  if (code !== 0) throw new Error(`actionlint found:\n${findings || problems}`);
+  if (code !== 0) throw new Error(findings || `actionlint failed: ${problems}`);
   return `${names.length} workflows`;
 }
