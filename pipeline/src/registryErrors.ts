@@ -21,7 +21,7 @@ export interface Asked {
 }
 
 const ADVICE =
-  "Give a GHCR_PAT with the scope read:packages as --registry-username and --registry-password env:GHCR_PAT; " +
+  "Give a GHCR_PAT with read:packages as --registry-username and --registry-password env:GHCR_PAT; " +
   "ghcr-secret in the cluster holds the same.";
 
 /**
