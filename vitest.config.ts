@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config"
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
@@ -6,6 +6,8 @@ export default defineConfig({
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       {
+        // The session's `dag` must be the one that pipeline/src, with node_modules of its own, works with.
+        resolve: { dedupe: ["@dagger.io/dagger"] },
         test: {
           name: "engine",
           include: ["test/engine/**/*.test.ts"],
@@ -17,4 +19,4 @@ export default defineConfig({
       },
     ],
   },
-})
+});
