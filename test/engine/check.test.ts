@@ -1,40 +1,77 @@
 // What a commit must pass, and what a broken one is told: all of it, with file and line.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { call, copyWith } from "./daggerw.js";
+import { parse } from "yaml";
+import { copyWith } from "./copyWith.js";
+import { call, daggerw, repository } from "./daggerw.js";
 
 const release = "clusters/dev/release.yaml";
+const names = ["release files", "lint chart", "validate manifests", "lint workflows", "lint scripts"];
+
+/** What a workflow's steps run. */
+const scriptsOf = (workflow: string): string[] =>
+  Object.values(parse(workflow).jobs as Record<string, { steps: { run?: string }[] }>)
+    .flatMap(({ steps }) => steps)
+    .flatMap(({ run }) => run ?? []);
 
 describe("check", () => {
   it("passes for this repository, with one line for each check", async () => {
     const { exitCode, stdout } = await call("check");
     expect(exitCode).toBe(0);
-    for (const name of ["release files", "lint chart", "validate manifests", "lint workflows", "lint scripts"]) {
+    for (const name of names) {
       expect(stdout).toMatch(new RegExp(`\\| ${name} +\\| passed`));
     }
   });
 
-  it("reports every fault at once: a release file, a workflow, a script and a Flux object", async () => {
+  it("reports every fault at once: release files, chart, a Flux object, a kustomization, a workflow, a script", async () => {
     const source = copyWith({
       [release]: (text) => text.replace('tag: "v0.1.0"', 'tag: "v0.1.0'),
+      "clusters/prod/release.yaml": (text) => text.replace("maxReplicas: 10", "maxReplicas: ten"),
       "clusters/prod/gitrepository.yaml": (text) => text.replace("interval:", "intervall:"),
+      "clusters/prod/kustomization.yaml": (text) => text.replace("namespace.yaml", "name.yaml"),
+      "appManifests/ci/hpa-values.yaml": (text) => `${text}\nunknownValue: 1\n`,
       ".github/workflows/pull-request.yml": (text) => text.replace("runs-on:", "runs-at:"),
       daggerw: (text) => `${text}\nrm $unquoted/*\n`,
     });
     const { exitCode, stderr } = await call("--source", source, "check");
     expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/clusters\/dev\/release\.yaml:\d+:\d+: /);
-    expect(stderr).toContain("runs-at");
+    expect(stderr).toMatch(/clusters\/dev\/release\.yaml:54:12: broken YAML/);
+    expect(stderr).toMatch(/helm lint with the values of clusters\/prod\/release\.yaml:\n.*\/autoscaling\/maxReplicas/);
+    expect(stderr).toMatch(/helm lint with appManifests\/ci\/hpa-values\.yaml:\n.*unknownValue/);
+    expect(stderr).toMatch(/clusters\/prod\/gitrepository\.yaml: GitRepository helloworld.*intervall/);
+    expect(stderr).toContain("clusters/prod/kustomization.yaml does not list namespace.yaml");
+    expect(stderr).toContain("clusters/prod/kustomization.yaml lists name.yaml, which is not there");
+    expect(stderr).toMatch(/pull-request\.yml:\d+:\d+: .*runs-at/);
     expect(stderr).toMatch(/daggerw:\d+:\d+: .*SC2/);
-    expect(stderr).toMatch(/\| lint chart +\| failed/);
+    for (const name of names) expect(stderr).toMatch(new RegExp(`\\| ${name} +\\| failed`));
   });
 
-  it("names the field of a Flux object that its schema doesn't know", async () => {
+  it("says where a kustomization is broken, and that one is missing", async () => {
     const source = copyWith({
-      "clusters/prod/gitrepository.yaml": (text) => text.replace("interval:", "intervall:"),
+      "clusters/dev/kustomization.yaml": (text) => text.replace("- release.yaml", '- "release.yaml'),
+      "clusters/prod/kustomization.yaml": () => undefined,
     });
     const { exitCode, stderr } = await call("--source", source, "check");
     expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/clusters\/prod\/gitrepository\.yaml: GitRepository helloworld.*intervall/);
+    expect(stderr).toMatch(/clusters\/dev\/kustomization\.yaml:\d+:\d+: broken YAML/);
+    expect(stderr).toContain("clusters/prod/kustomization.yaml is missing");
+  });
+
+  it("looks into files of every ending, and takes an empty document for nothing but an empty file for a fault", async () => {
+    const source = copyWith({
+      "clusters/dev/namespace.yaml": (text) => `# a note\n---\n${text}`,
+      "clusters/prod/namespace.yaml": () => "",
+      "clusters/prod/extra.yml": () => "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {a: 1}\n",
+      ".github/workflows/extra.yaml": () =>
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: ls $x\n",
+    });
+    const { exitCode, stderr } = await call("--source", source, "check");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).not.toContain("clusters/dev");
+    expect(stderr).toContain("clusters/prod/namespace.yaml: holds no resource");
+    expect(stderr).toMatch(/clusters\/prod\/extra\.yml: ConfigMap extra: .*\/data/);
+    expect(stderr).toMatch(/extra\.yaml:6:\d+: .*SC2086/);
   });
 
   it.each([
@@ -48,12 +85,66 @@ describe("check", () => {
       (text: string) => text.replace("replicaCount: 1", "replicaCount: one"),
       "replicaCount",
     ],
+    [
+      "another namespace",
+      (text: string) => text.replace("  releaseName:", "  targetNamespace: other\n  releaseName:"),
+      "namespace other",
+    ],
+    ["another chart", (text: string) => text.replace("./appManifests", "./charts/other"), "the chart ./charts/other"],
     ["an unknown value", (text: string) => text.replace("replicaCount: 1", "replicas: 1"), "replicas"],
   ])("refuses a release file with %s", async (_, change, message) => {
     const { exitCode, stderr } = await call("--source", copyWith({ [release]: change }), "check");
     expect(exitCode).not.toBe(0);
     expect(stderr).toContain("clusters/dev/release.yaml");
     expect(stderr).toContain(message);
+  });
+});
+
+describe("lint-chart", () => {
+  it("lints with every set of values", async () => {
+    expect(await call("lint-chart")).toMatchObject({ exitCode: 0, stdout: "with 9 sets of values" });
+  });
+
+  it("names every set of values that breaks the schema, and only those", async () => {
+    const source = copyWith({
+      [release]: (text) => text.replace("replicaCount: 1", "replicaCount: one"),
+      "appManifests/ci/ingress-values.yaml": (text) => `${text}\nreplicaCount: two\n`,
+    });
+    const { exitCode, stderr } = await call("--source", source, "lint-chart");
+    expect(exitCode).not.toBe(0);
+    expect(stderr.match(/helm lint with .*/g)).toEqual([
+      "helm lint with appManifests/ci/ingress-values.yaml:",
+      `helm lint with the values of ${release}:`,
+    ]);
+    expect(stderr).toContain("Next: ");
+  });
+
+  it("fails for a template that can't be read", async () => {
+    const source = copyWith({ "appManifests/templates/service.yaml": (text) => `${text}\n{{ if }}\n` });
+    const { exitCode, stderr } = await call("--source", source, "lint-chart");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("service.yaml");
+  });
+});
+
+describe("workflows", () => {
+  const folder = join(repository, ".github/workflows");
+  const workflows = readdirSync(folder).map((file) => ({ file, text: readFileSync(join(folder, file), "utf8") }));
+  const calls = workflows.flatMap(({ file, text }) => scriptsOf(text).map((script) => ({ file, script })));
+
+  it.each(workflows)("$file is thin: one call for each job, pinned actions, few permissions", ({ text }) => {
+    const { jobs, permissions } = parse(text);
+    expect(scriptsOf(text)).toHaveLength(Object.keys(jobs).length);
+    expect(permissions).toEqual({ contents: "read" });
+    for (const [line] of text.matchAll(/^.*uses: .*$/gm)) expect(line).toMatch(/@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  // --help is refused for a function or an argument that the module doesn't have; it runs nothing.
+  it.each(calls)("$file calls what the module has: $script", async ({ script }) => {
+    expect(script).not.toContain("${{");
+    const [, words = ""] = /^\.\/daggerw (call .*) \| tee -a "\$GITHUB_STEP_SUMMARY"\s*$/.exec(script) ?? [];
+    const args = words.split(" ").map((word) => word.replace(/^"\$\w+"$/, "v0.2.0"));
+    expect(await daggerw(["-s", ...args, "--help"])).toMatchObject({ exitCode: 0 });
   });
 });
 
@@ -64,6 +155,16 @@ describe("render", () => {
     expect(stdout).toMatch(/image: "?ghcr\.io\/damekarv\/helloworld:v0\.2\.0/);
     expect(stdout).toContain("kind: HorizontalPodAutoscaler");
     expect(stdout).toMatch(/name: helloworld-primary/);
+  });
+
+  it("keeps texts that YAML could take for something else", async () => {
+    const annotations = '    podAnnotations: {a: "on", b: "0755", c: "1:20"}\n';
+    const source = copyWith({
+      [release]: (text) => text.replace("    replicaCount", `${annotations}    replicaCount`),
+    });
+    const { exitCode, stdout } = await call("--source", source, "render", "--env", "dev", "contents");
+    expect(exitCode).toBe(0);
+    for (const line of ['a: "on"', 'b: "0755"', 'c: "1:20"']) expect(stdout).toContain(line);
   });
 
   it("says why a chart doesn't render", async () => {

@@ -1,7 +1,5 @@
 // Runs ./daggerw as a user types it.
-import { execFileSync, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -57,24 +55,3 @@ export const daggerw = (args: string[], env?: NodeJS.ProcessEnv) => start(args, 
 
 /** Calls one of the module's functions and shows no progress. */
 export const call = (...args: string[]) => daggerw(["-s", "call", ...args]);
-
-/** A copy of the repository's files, changed as `changes` says, for --source. */
-export function copyWith(changes: Record<string, (text: string) => string>): string {
-  const copy = mkdtempSync(join(tmpdir(), "repository-"));
-  const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: repository, encoding: "utf8" });
-  for (const file of files
-    .split("\n")
-    .filter((name) =>
-      /^(appManifests|clusters|\.github|test\/app|pipeline\/node|embedded\/engine|daggerw|\.ci)/.test(name),
-    )) {
-    mkdirSync(dirname(join(copy, file)), { recursive: true });
-    cpSync(join(repository, file), join(copy, file));
-  }
-  for (const [file, change] of Object.entries(changes)) {
-    const before = execFileSync("cat", [join(copy, file)], { encoding: "utf8" });
-    const after = change(before);
-    if (after === before) throw new Error(`the test's change of ${file} changes nothing`);
-    writeFileSync(join(copy, file), after);
-  }
-  return copy;
-}
