@@ -119,7 +119,7 @@ async function remove(context: Context, yes: boolean): Promise<number> {
       return 1;
     }
   }
-  await (await loadIfThere(context))?.remove();
+  await (await loadIfThere(context))?.stop();
   // Removing through a mount would remove what is mounted: the host's own files.
   const mounts = mountsBelow(cache);
   if (mounts.length > 0) {

@@ -4,10 +4,8 @@ export interface EmbeddedProvider {
   ensure(): Promise<EmbeddedEngine>;
   /** What is built and what runs, as lines for a person. Changes nothing. */
   status(): Promise<string[]>;
-  /** Stops all that it started, and returns when it is gone. */
+  /** Stops all that it started, and returns when it is gone: then the cache folder can be removed. */
   stop(): Promise<void>;
-  /** Stops, and removes all that it made. */
-  remove(): Promise<void>;
 }
 
 export interface EmbeddedEngine {

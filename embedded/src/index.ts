@@ -15,7 +15,7 @@ import {
 import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
 import { isBuilt, preflight } from "./preflight.js";
 import { sdkContent } from "./sdk.js";
-import { locked, megabytes, removeTree, say, seconds } from "./steps.js";
+import { locked, megabytes, say, seconds } from "./steps.js";
 
 /** Builds what is missing and starts what doesn't run; quick when there is nothing to do. */
 export async function ensure() {
@@ -55,17 +55,10 @@ export async function status(): Promise<string[]> {
   ];
 }
 
-/** Stops all that it started, and returns when it is gone. */
+/** Stops all that it started, and returns when it is gone: then the cache folder can be removed. */
 export async function stop(): Promise<void> {
   await locked("embedded", async () => {
     await stopEngine();
     await stopMirror();
   });
-}
-
-/** Stops, and removes all that it made. */
-export async function remove(): Promise<void> {
-  if (!existsSync(cacheRoot())) return;
-  await stop();
-  await removeTree(cacheRoot());
 }

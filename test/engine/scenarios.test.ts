@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { copyWith } from "./copyWith.js";
 import { call, repository } from "./daggerw.js";
 
 const module = mkdtempSync(join(tmpdir(), "scenarios-"));
@@ -16,7 +17,7 @@ beforeAll(() => {
 });
 
 async function scenario(name: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await call("-m", module, name, "--source", repository);
+  const { exitCode, stdout, stderr } = await call("-m", module, name, "--source", copyWith({}));
   expect(stderr).not.toContain("Error");
   expect(exitCode).toBe(0);
   return stdout;

@@ -317,8 +317,7 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
          return { cli: "${bin}/embedded-dagger", runnerHost: "unix:///e.sock", env: { EXTRA: "more" } };
        };
        export const status = async () => ["built", "engine runs: pid 1"];
-       export const stop = async () => log("stop");
-       export const remove = async () => log("remove");`,
+       export const stop = async () => log("stop");`,
     );
     writeFileSync(join(source, "where.ts"), `export const where: string = import.meta.url;`);
   });
@@ -378,7 +377,7 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
 
     const removed = await daggerw(["engine", "remove", "--yes"]);
     expect(removed.stdout).toMatch(/^Removed .*daggerw: 3 MB are free again\.\n$/);
-    expect(log()).toMatch(/remove\n$/);
+    expect(log()).toMatch(/stop\nstop\n$/);
     expect(existsSync(join(home, ".cache", "daggerw"))).toBe(false);
     expect((await daggerw(["engine", "remove", "--yes"])).stdout).toContain("nothing to remove");
   });
