@@ -7,6 +7,9 @@ import { together } from "./together.js";
 /** Where the chart lies in the repository. */
 export const CHART = "appManifests";
 
+/** For which Kubernetes the chart is rendered: the node's version. */
+const KUBERNETES = ["--kube-version", images.node.split(":")[1] ?? ""];
+
 /** The environments that have files of their own in clusters/. */
 export const environmentsWithFiles = environments.filter(({ name }) => name !== "local");
 
@@ -66,10 +69,16 @@ export async function lintChart(source: Directory): Promise<string> {
   return `with ${sets.length} sets of values`;
 }
 
+/** Rendering comes second: `helm lint` passes over a template's own `fail`, with which the chart refuses values. */
 async function lint(container: Container, name: string, file?: string): Promise<void> {
   const values = file ? ["--values", file] : [];
-  const { code, output } = await run(container, ["helm", "lint", "--strict", "/chart", ...values]);
-  if (code !== 0) throw new Error(`helm lint with ${name}:\n${complaints(output)}`);
+  for (const command of [
+    ["lint", "--strict"],
+    ["template", "lint"],
+  ]) {
+    const { code, output } = await run(container, ["helm", ...command, "/chart", ...values, ...KUBERNETES]);
+    if (code !== 0) throw new Error(`helm ${command[0]} with ${name}:\n${complaints(output)}`);
+  }
 }
 
 /**
@@ -79,12 +88,11 @@ async function lint(container: Container, name: string, file?: string): Promise<
  * @throws Error with Helm's words when the chart doesn't render with the environment's values
  */
 export async function renderChart(source: Directory, environment: EnvironmentEntry, tag?: string): Promise<File> {
-  const kubernetes = images.node.split(":")[1] ?? "";
   const rendered = await run(
     helmContainer(source).withNewFile("/values.yaml", await valuesOf(source, environment, tag)),
     [
       ...["helm", "template", environment.helmRelease, "/chart", "--namespace", environment.namespace],
-      ...["--values", "/values.yaml", "--kube-version", kubernetes],
+      ...["--values", "/values.yaml", ...KUBERNETES],
     ],
   );
   if (rendered.code !== 0) {

@@ -119,6 +119,15 @@ describe("lint-chart", () => {
     expect(stderr).toContain("Next: ");
   });
 
+  it("fails for values that the chart itself refuses, which helm lint alone lets pass", async () => {
+    const source = copyWith({
+      "clusters/prod/release.yaml": (text) => text.replace("minReplicas: 3", "minReplicas: 30"),
+    });
+    const { exitCode, stderr } = await call("--source", source, "lint-chart");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(/helm template with the values of clusters\/prod\/release\.yaml:\n.*minReplicas \(30\)/);
+  });
+
   it("fails for a template that can't be read", async () => {
     const source = copyWith({ "appManifests/templates/service.yaml": (text) => `${text}\n{{ if }}\n` });
     const { exitCode, stderr } = await call("--source", source, "lint-chart");
