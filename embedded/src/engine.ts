@@ -90,7 +90,8 @@ export async function startEngine(parts: EngineParts): Promise<void> {
   if (running) await stopEngine();
   refuseEnginesResolver();
   await step("start the engine", async () => {
-    const pid = spawnEngine(parts);
+    await removeNetwork(); // of an engine that was killed
+    const pid = await insideOf(spawnEngine(parts));
     writeFileSync(engineFiles.pid, `${pid}`);
     await untilItAnswers(pid);
     writeFileSync(engineFiles.stamp, stamp);
@@ -121,7 +122,9 @@ function spawnEngine({ binaries, root, sdk, mirror }: EngineParts): number {
   mkdirSync(join(cache.run, "dagger"), { recursive: true });
   writeFileSync(join(cache.run, "engine.json"), JSON.stringify(engineConfig(mirror), null, 2));
   const log = openSync(engineFiles.log, "w");
-  const child = spawn("unshare", ["--mount", "--propagation", "private", "sh", startScript], {
+  // In a process namespace of its own all that the engine has started ends with it, however it ends.
+  const namespaces = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"];
+  const child = spawn("unshare", [...namespaces, "sh", startScript], {
     detached: true, // a session of its own: Ctrl-C at a call must not end the engine
     stdio: ["ignore", log, log],
     env: {
@@ -140,6 +143,15 @@ function spawnEngine({ binaries, root, sdk, mirror }: EngineParts): number {
   child.unref();
   if (!child.pid) throw new Error("The engine's process could not be started (is `unshare` in PATH?).");
   return child.pid;
+}
+
+/** The first process inside of the namespaces that `unshare` has made, as this host numbers it. */
+async function insideOf(unshare: number): Promise<number> {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline && alive(unshare); await sleep(20)) {
+    const [child] = readFileSync(`/proc/${unshare}/task/${unshare}/children`, "utf8").split(" ");
+    if (child) return Number(child);
+  }
+  throw new Error(`The engine did not start: ${readFileSync(engineFiles.log, "utf8").trim() || "unshare ended"}`);
 }
 
 /** Registries are reached through the mirror, under their public names. */

@@ -241,12 +241,15 @@ function registryUnreachable(subject: PodCase, image: string, said: string): Fin
   };
 }
 
-function registryRefuses(subject: PodCase, image: string, said: string): Finding {
+function registryRefuses(subject: PodCase, image: string, said: string): Finding | undefined {
   const { pod, events } = subject;
   const namespace = namespaceOf(pod);
   const host = registryOf(image);
   const names = (pod.spec?.imagePullSecrets ?? []).map(({ name }) => name ?? "?");
   const missing = events.some(({ reason }) => reason === "FailedToRetrieveImagePullSecret");
+  // A kubelet may read a pod's secrets only once the API server has seen that the pod is its own, so that the first try can
+  // miss a secret that is there. It tries again after ten seconds.
+  if (missing && age(subject) < subject.patience.settledWithinSeconds) return undefined;
   const status =
     /\b(401|403)\b/.exec(said)?.[1] ??
     (/unauthorized|basic auth|authentication|authorization failed/i.test(said) ? "401" : "403");

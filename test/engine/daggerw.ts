@@ -43,9 +43,13 @@ export function start(args: string[], env: NodeJS.ProcessEnv = {}): Running {
       resolve({ ...output, exitCode: code ?? (signal ? 128 : 1), seconds: (Date.now() - started) / 1000 }),
     );
   });
+  const ended = outcome.then(({ exitCode, stderr }) => {
+    throw new Error(`daggerw ${args.join(" ")} has ended with ${exitCode}:\n${stderr.slice(-2000)}`);
+  });
+  ended.catch(() => undefined); // only who waits for words that no longer can come wants to know
   return {
     signal: (name) => void process.kill(-(child.pid ?? 0), name),
-    says: (text) => new Promise((done) => void waiting.push({ text, done })),
+    says: (text) => Promise.race([new Promise<void>((done) => void waiting.push({ text, done })), ended]),
     outcome,
   };
 }

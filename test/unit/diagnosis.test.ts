@@ -61,11 +61,13 @@ describe("images that can't be pulled", () => {
     expect(found?.logSource).toBeUndefined();
   });
 
-  it("says that the secret is not there", () => {
+  it("says that the secret is not there, once the kubelet has had a second look for it", () => {
     const events = [
       event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (ghcr-secret)"),
     ];
-    expect(look(pod({ container: waiting("ErrImagePull", ANONYMOUS) }), 1, events)?.cause).toBe(
+    const one = pod({ container: waiting("ErrImagePull", ANONYMOUS) });
+    expect(look(one, 1, events)).toBeUndefined();
+    expect(look(one, 16, events)?.cause).toBe(
       "the secret ghcr-secret does not exist in the namespace helloworld",
     );
   });
