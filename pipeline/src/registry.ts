@@ -63,7 +63,8 @@ export async function listTags(registry: AppRegistry, repository: string): Promi
 /** The log-in as a pull secret holds it; none for a registry without one. */
 export async function pullLogin({ host, username, password }: AppRegistry): Promise<RegistryLogin | undefined> {
   if (!username || !password) return undefined;
-  return { registry: host, username, password: await password.plaintext() };
+  // A token that was read from a file brings the file's last line end along.
+  return { registry: host, username, password: (await password.plaintext()).trim() };
 }
 
 function knownTags(tags: string[]): string {

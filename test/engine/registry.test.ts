@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { openSampleRegistry, sampleRegistry } from "../../pipeline/src/app.js";
 import { images } from "../../pipeline/src/images.js";
-import { type AppRegistry, listTags, requireTag } from "../../pipeline/src/registry.js";
+import { type AppRegistry, listTags, pullLogin, requireTag } from "../../pipeline/src/registry.js";
 import { repository as root } from "./daggerw.js";
 import { openSession } from "./session.js";
 
@@ -121,6 +121,13 @@ describe("the sample application's registry", () => {
       .withEnvVariable("NOW", new Date().toISOString())
       .withExec(["wget", "-qO-", "http://app:8080/"]);
     expect(await answer.stdout()).toBe("helloworld v0.2.0\n");
+  });
+
+  it("takes a password out of a file with a line end, as the pull secret does", async () => {
+    const text = `${await registry.password?.plaintext()}\n`;
+    const fromFile = { ...registry, password: dag.setSecret("password-of-a-file", text) };
+    expect(await requireTag(fromFile, repository, "v0.2.0")).toMatch(/^sha256:/);
+    expect((await pullLogin(fromFile))?.password).toBe(await registry.password?.plaintext());
   });
 });
 
