@@ -6,20 +6,32 @@ import { call, type Running, start } from "./daggerw.js";
 
 const PORT = 6443;
 let cluster: Running;
-let access: { ca: Buffer; cert?: Buffer; key?: Buffer };
+let access: ReturnType<typeof accessOf>;
 
 beforeAll(async () => {
   cluster = start(["--progress=plain", "call", "cluster", "up", "--ports", `${PORT}:${PORT}`]);
-  await cluster.says("images and CoreDNS are in place");
-  const { stdout } = await call("kubeconfig", "plaintext");
-  const config = parse(stdout);
+  const ended = cluster.outcome.then(({ stderr }) => Promise.reject(new Error(stderr)));
+  // The kubeconfig may still be that of a cluster before: it is this one's when its API server takes it.
+  const reachable = async () => {
+    for (;;) {
+      access = accessOf((await call("kubeconfig", "plaintext")).stdout);
+      if (access && (await api("GET", "/readyz").catch(() => undefined))?.status === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  };
+  await Promise.race([reachable(), ended]);
+}, 120_000);
+
+function accessOf(kubeconfig: string) {
+  const config = parse(kubeconfig);
+  if (!config) return undefined;
   const decode = (text: string) => Buffer.from(text, "base64");
-  access = {
+  return {
     ca: decode(config.clusters[0].cluster["certificate-authority-data"]),
     cert: decode(config.users[0].user["client-certificate-data"]),
     key: decode(config.users[0].user["client-key-data"]),
   };
-}, 120_000);
+}
 
 afterAll(async () => {
   cluster.signal("SIGINT");
@@ -27,7 +39,7 @@ afterAll(async () => {
 });
 
 function api(method: string, path: string, options: { body?: object; anonymous?: boolean } = {}) {
-  const { ca, cert, key } = access;
+  const { ca, cert, key } = access ?? {};
   return new Promise<{ status: number; body: { items?: object[]; [key: string]: unknown } }>((resolve, reject) => {
     const headers = { "content-type": "application/json" };
     const of = options.anonymous ? { ca } : { ca, cert, key };
@@ -36,7 +48,9 @@ function api(method: string, path: string, options: { body?: object; anonymous?:
       answer.on("data", (data) => {
         text += data;
       });
-      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body: JSON.parse(text) }));
+      answer.on("end", () =>
+        resolve({ status: answer.statusCode ?? 0, body: text.startsWith("{") ? JSON.parse(text) : {} }),
+      );
     });
     sent.on("error", reject);
     sent.end(options.body && JSON.stringify(options.body));

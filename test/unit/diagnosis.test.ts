@@ -67,9 +67,7 @@ describe("images that can't be pulled", () => {
     ];
     const one = pod({ container: waiting("ErrImagePull", ANONYMOUS) });
     expect(look(one, 1, events)).toBeUndefined();
-    expect(look(one, 16, events)?.cause).toBe(
-      "the secret ghcr-secret does not exist in the namespace helloworld",
-    );
+    expect(look(one, 16, events)?.cause).toBe("the secret ghcr-secret does not exist in the namespace helloworld");
   });
 
   it("says that the pod names no secret", () => {
