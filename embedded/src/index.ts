@@ -23,7 +23,7 @@ export async function ensure() {
   if (fresh) {
     preflight();
     say(
-      "The embedded engine, its images and the TypeScript SDK are built once, from source: about 15 minutes on 2 cores.",
+      "The embedded engine, its images and the TypeScript SDK are built once, from source: 10 to 20 minutes on 2 cores.",
     );
   }
   const started = Date.now();
