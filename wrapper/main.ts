@@ -36,7 +36,7 @@ export async function main(args: string[], { root, loadEmbedded }: Start): Promi
       }
       cliArgs = withPlainProgress(cliArgs, process.stdout.isTTY || process.stderr.isTTY, env);
     }
-    return await run(cli.path, cliArgs, cli.env);
+    return await run(cli.path, cliArgs, cli.env, cli.engineIsAlive);
   } catch (error) {
     if (error instanceof UserError) {
       say(error.message);

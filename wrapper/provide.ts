@@ -13,6 +13,8 @@ export interface Context {
 
 export interface Cli {
   path: string;
+  /** Whether the engine still runs, where that can be told. */
+  engineIsAlive?: () => boolean;
   embedded: boolean;
   env: NodeJS.ProcessEnv;
 }
@@ -36,10 +38,11 @@ const officialCli = ({ version }: Choice, { root, cache, env, say }: Context) =>
 
 async function embeddedCli({ env, loadEmbedded }: Context): Promise<Cli> {
   const provider = await loadEmbedded();
-  const { cli, runnerHost, env: more } = await provider.ensure();
+  const { cli, runnerHost, env: more, isAlive } = await provider.ensure();
   return {
     path: cli,
     embedded: true,
+    engineIsAlive: isAlive,
     env: {
       DO_NOT_TRACK: "1",
       DAGGER_NO_UPDATE_CHECK: "1",

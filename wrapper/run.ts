@@ -8,15 +8,24 @@ type Signal = (typeof SIGNALS)[number];
 
 export const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[signal];
 
+/** How often it is looked whether the engine still runs. */
+const WATCH_MS = 500;
+
 /**
  * Runs a command with this process's own terminal and process group, and returns its exit code. Ctrl-C reaches it from the
  * terminal; a signal to this process alone is handed on (Dagger ignores the second of two SIGINT). This process never ends
  * before it. Having been told to end, a command that then fails gives 128 + the signal's number, as a shell would: Dagger
  * itself says 2 then, which its callers would take for a failure of the pipeline.
  */
-export async function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+export async function run(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  engineIsAlive: () => boolean = () => true,
+): Promise<number> {
   let child: ChildProcess | undefined;
   let received: Signal | undefined;
+  let watch: NodeJS.Timeout | undefined;
   const handOn = (signal: Signal) => {
     received = signal;
     child?.kill(signal);
@@ -26,6 +35,12 @@ export async function run(command: string, args: string[], env: NodeJS.ProcessEn
   try {
     child = spawn(command, args, { env, stdio: "inherit" });
     const started = child;
+    watch = setInterval(() => {
+      if (engineIsAlive()) return;
+      clearInterval(watch);
+      console.error("daggerw: the engine has ended in the middle of the call. Call again: it is started anew.");
+      started.kill("SIGKILL"); // the CLI waits for ever for an engine that is gone
+    }, WATCH_MS);
     return await new Promise<number>((done, fail) => {
       started.once("error", (error) => fail(new UserError(`Can't run ${command}: ${error.message}.`, 126)));
       started.once("exit", (code, signal) => {
@@ -34,6 +49,7 @@ export async function run(command: string, args: string[], env: NodeJS.ProcessEn
       });
     });
   } finally {
+    clearInterval(watch);
     for (const signal of SIGNALS) process.off(signal, handOn);
   }
 }

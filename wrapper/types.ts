@@ -15,6 +15,8 @@ export interface EmbeddedEngine {
   runnerHost: string;
   /** More environment for the CLI. */
   env?: Record<string, string>;
+  /** Whether the engine still runs: the CLI itself waits for ever for one that was killed. */
+  isAlive?: () => boolean;
 }
 
 /** What the choice depends on: looked up by probe.ts, judged by choose.ts. */

@@ -31,10 +31,12 @@ export async function ensure() {
     const [binaries, root] = [await engineBinaries(), await engineRoot()];
     const sdk = await sdkContent();
     await startEngine({ binaries, root, sdk, mirror: await startMirror() });
+    const pid = runningEngine();
     return {
       cli: join(binaries, "dagger"),
       runnerHost: `unix://${engineFiles.socket}`,
       env: { DAGGER_NO_NAG: "1" },
+      isAlive: () => runningEngine() === pid,
     };
   });
   if (fresh) say(`All is ready after ${seconds(Date.now() - started)}; from now on it takes seconds.`);
