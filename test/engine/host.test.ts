@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { daggerw } from "./daggerw.js";
+import { daggerw, start } from "./daggerw.js";
 
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8", maxBuffer: 1e9 });
 
@@ -40,12 +40,19 @@ describe.skipIf(!embedded)("the embedded engine", () => {
     expect({ ...host(), interfaces: interfaces() }).toEqual(before);
   }, 300_000);
 
-  it("goes on after it was killed in the middle of its work", async () => {
+  it("ends a call in whose middle it is killed, takes all that it started with it, and is there for the next", async () => {
     await daggerw(["engine", "start"]);
+    const running = start(["--progress=plain", "call", "test-chart"]);
+    await running.says("together: lint chart, cluster");
     const status = (await daggerw(["engine", "status"])).stdout;
     process.kill(Number(/engine .*pid (\d+)/.exec(status)?.[1]), "SIGKILL");
-    const result = await daggerw(["-s", "call", "lint-chart"]);
-    expect(result.stderr).toContain("start the engine");
-    expect(result.exitCode).toBe(0);
+    const { exitCode, stderr } = await running.outcome;
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("the engine has ended in the middle of the call");
+    await expect.poll(() => run("ps", "-eo", "args")).not.toMatch(/kube-apiserver --|tini -- .*dagger-engine/);
+
+    const next = await daggerw(["-s", "call", "lint-chart"]);
+    expect(next.stderr).toContain("start the engine");
+    expect(next.exitCode).toBe(0);
   }, 300_000);
 });
