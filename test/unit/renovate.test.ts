@@ -1,0 +1,37 @@
+// What keeps the pins current finds them: a row that is written in another way would grow old unseen.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { images } from "../../pipeline/src/images.js";
+
+interface Manager {
+  managerFilePatterns: string[];
+  matchStrings: string[];
+}
+
+const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
+const managers: Manager[] = JSON.parse(read("renovate.json")).customManagers;
+
+/** The pins that renovate.json's own managers find in a file, as `name:version`; `:version` where the name is not in it. */
+function pinsIn(path: string): string[] {
+  const text = read(path);
+  return managers
+    .filter(({ managerFilePatterns }) => managerFilePatterns.some((it) => new RegExp(it.slice(1, -1)).test(path)))
+    .flatMap(({ matchStrings }) => matchStrings)
+    .flatMap((pattern) => [...text.matchAll(new RegExp(pattern, "g"))])
+    .map(({ groups }) => `${groups?.depName ?? ""}:${groups?.currentValue}`);
+}
+
+test("every image of the table", () => {
+  expect(pinsIn("pipeline/src/images.ts").sort()).toEqual(Object.values(images).sort());
+});
+
+test("the image of the chart's test pods, which is the table's", () => {
+  for (const path of ["appManifests/values.yaml", "appManifests/README.md"])
+    expect(pinsIn(path), path).toEqual([images.busybox]);
+});
+
+test("the engine's version, and never the application's", () => {
+  expect(pinsIn("dagger.json")).toEqual([`:${JSON.parse(read("dagger.json")).engineVersion}`]);
+  for (const name of ["dev", "prod"]) expect(pinsIn(`clusters/${name}/release.yaml`)).toEqual([]);
+});
