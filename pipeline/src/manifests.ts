@@ -27,7 +27,7 @@ export async function validateManifests(source: Directory): Promise<string> {
 
 async function validateClusters(source: Directory): Promise<number> {
   const folders = environmentsWithFiles.map(folderOf);
-  const include = folders.flatMap((folder) => [`${folder}/*.yaml`, `${folder}/*.yml`]);
+  const include = folders.flatMap((folder) => [`${folder}/**/*.yaml`, `${folder}/**/*.yml`]);
   return await validate(source.filter({ include }), "clusters");
 }
 
@@ -108,7 +108,7 @@ async function checkRelease(source: Directory, entry: EnvironmentEntry): Promise
 
 async function checkKustomization(source: Directory, folder: string): Promise<void> {
   const file = `${folder}/kustomization.yaml`;
-  const files = (await source.glob(`${folder}/*`))
+  const files = (await source.glob(`${folder}/**/*`))
     .filter((path) => /\.ya?ml$/.test(path))
     .map((path) => path.slice(folder.length + 1));
   if (!files.includes("kustomization.yaml"))
@@ -118,7 +118,12 @@ async function checkKustomization(source: Directory, folder: string): Promise<vo
     ...files
       .filter((name) => name !== "kustomization.yaml" && !listed.includes(name))
       .map((name) => `${file} does not list ${name}: Flux would not apply it.`),
-    ...listed.filter((name) => !files.includes(name)).map((name) => `${file} lists ${name}, which is not there.`),
+    ...listed
+      .filter((name) => !files.includes(name))
+      .map((name) => {
+        const isFolder = files.some((path) => path.startsWith(`${name.replace(/\/$/, "")}/`));
+        return `${file} lists ${name}, which is ${isFolder ? "a folder: list its files" : "not there"}.`;
+      }),
   ];
   if (faults.length > 0) throw new Error(faults.join("\n"));
 }

@@ -74,6 +74,27 @@ describe("check", () => {
     expect(stderr).toMatch(/extra\.yaml:6:\d+: .*SC2086/);
   });
 
+  it("looks into subfolders too, whose files a kustomization lists by their paths", async () => {
+    const configMap = (data: string) => () =>
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: ${data}\n`;
+    const source = copyWith({
+      "clusters/dev/kustomization.yaml": (text) => `${text}  - more/listed.yaml\n  - whole\n  - gone\n`,
+      "clusters/dev/more/listed.yaml": configMap("{a: 1}"),
+      "clusters/dev/more/unlisted.yaml": configMap('{a: "1"}'),
+      "clusters/dev/whole/part.yml": configMap("{b: 2}"),
+    });
+    const { exitCode, stderr } = await call("--source", source, "check");
+    expect(exitCode).not.toBe(0);
+    expect(stderr.match(/clusters\/dev\/kustomization\.yaml .*/g)?.slice(0, 4)).toEqual([
+      "clusters/dev/kustomization.yaml does not list more/unlisted.yaml: Flux would not apply it.",
+      "clusters/dev/kustomization.yaml does not list whole/part.yml: Flux would not apply it.",
+      "clusters/dev/kustomization.yaml lists whole, which is a folder: list its files.",
+      "clusters/dev/kustomization.yaml lists gone, which is not there.",
+    ]);
+    expect(stderr).toMatch(/clusters\/dev\/more\/listed\.yaml: ConfigMap extra: .*\/data/);
+    expect(stderr).toMatch(/clusters\/dev\/whole\/part\.yml: ConfigMap extra: .*\/data/);
+  });
+
   it.each([
     [
       "no image tag",

@@ -25,8 +25,12 @@ export function copyWith(changes: Record<string, (text: string) => string | unde
     const before = files.includes(file) ? readFileSync(join(copy, file), "utf8") : "";
     const after = change(before);
     if (after === before) throw new Error(`the test's change of ${file} changes nothing`);
-    if (after === undefined) rmSync(join(copy, file));
-    else writeFileSync(join(copy, file), after);
+    if (after === undefined) {
+      rmSync(join(copy, file));
+      continue;
+    }
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    writeFileSync(join(copy, file), after);
   }
   return copy;
 }
