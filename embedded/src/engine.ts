@@ -10,7 +10,7 @@ import { $ } from "zx";
 import { cache, embeddedDir } from "./cache.js";
 import { debianRoot } from "./debian.js";
 import { goBuild } from "./go.js";
-import { alive, endProcess, readPid } from "./process.js";
+import { alive, endProcess, filesOf, readPid, untilItAnswers } from "./process.js";
 import { hashOf, step } from "./steps.js";
 
 /** The engine's version: the one that the module asks for. */
@@ -65,27 +65,17 @@ export type EngineParts = {
   mirror: { address: string; registries: string[] };
 };
 
-export const engineFiles = {
-  get socket() {
-    return join(cache.run, "dagger", "engine.sock");
-  },
-  get pid() {
-    return join(cache.run, "engine.pid");
-  },
-  get stamp() {
-    return join(cache.run, "engine.stamp");
-  },
-  get log() {
-    return join(cache.logs, "engine.log");
-  },
-};
+export const engineFiles = filesOf("engine");
+
+/** The engine's socket. */
+export const engineSocket = () => join(cache.run, "dagger", "engine.sock");
 
 /** Starts the engine if it doesn't run yet; restarts it when it was started from other parts. */
 export async function startEngine(parts: EngineParts): Promise<void> {
   const stamp = hashOf({ files: [startScript], values: [parts, engineVersion] });
   const running = runningEngine();
   if (running && existsSync(engineFiles.stamp) && readFileSync(engineFiles.stamp, "utf8") === stamp) {
-    if (await answers(engineFiles.socket)) return;
+    if (await answers(engineSocket())) return;
   }
   if (running) await stopEngine();
   refuseEnginesResolver();
@@ -93,7 +83,14 @@ export async function startEngine(parts: EngineParts): Promise<void> {
     await removeNetwork(); // of an engine that was killed
     const pid = await insideOf(spawnEngine(parts));
     writeFileSync(engineFiles.pid, `${pid}`);
-    await untilItAnswers(pid);
+    await untilItAnswers({
+      what: "The engine",
+      pid,
+      log: engineFiles.log,
+      answers: () => answers(engineSocket()),
+      timeoutMs: START_TIMEOUT_MS,
+      stop: stopEngine,
+    });
     writeFileSync(engineFiles.stamp, stamp);
   });
 }
@@ -113,7 +110,7 @@ export async function stopEngine(): Promise<void> {
   }
   await rm(engineFiles.pid, { force: true });
   await rm(engineFiles.stamp, { force: true });
-  await rm(engineFiles.socket, { force: true });
+  await rm(engineSocket(), { force: true });
 }
 
 const startScript = join(embeddedDir, "engine", "start");
@@ -160,18 +157,8 @@ function engineConfig({ address, registries }: EngineParts["mirror"]) {
   return { logLevel: "warn", registries: { ...Object.fromEntries(mirrored), [address]: { http: true } } };
 }
 
-async function untilItAnswers(pid: number) {
-  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await sleep(100)) {
-    if (await answers(engineFiles.socket)) return;
-    if (!alive(pid)) break;
-  }
-  const log = readFileSync(engineFiles.log, "utf8").trimEnd().split("\n").slice(-15).join("\n");
-  await stopEngine();
-  throw new Error(`The engine did not start. The end of its log, ${engineFiles.log}:\n${log}`);
-}
-
 /** Whether a server accepts connections on a socket. */
-export function answers(socket: string): Promise<boolean> {
+function answers(socket: string): Promise<boolean> {
   return new Promise((done) => {
     const connection = createConnection(socket);
     const end = (answer: boolean) => {

@@ -1,12 +1,12 @@
 // The embedded engine's table of contents: what daggerw calls (the interface is EmbeddedProvider in wrapper/types.ts).
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { $ } from "zx";
 import { cache, cacheRoot } from "./cache.js";
 import {
   engineBinaries,
   engineFiles,
   engineRoot,
+  engineSocket,
   engineVersion,
   runningEngine,
   startEngine,
@@ -15,7 +15,7 @@ import {
 import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
 import { isBuilt, preflight } from "./preflight.js";
 import { sdkContent } from "./sdk.js";
-import { locked, megabytes, say, seconds } from "./steps.js";
+import { locked, say, seconds } from "./steps.js";
 
 /** Builds what is missing and starts what doesn't run; quick when there is nothing to do. */
 export async function ensure() {
@@ -34,7 +34,7 @@ export async function ensure() {
     const pid = runningEngine();
     return {
       cli: join(binaries, "dagger"),
-      runnerHost: `unix://${engineFiles.socket}`,
+      runnerHost: `unix://${engineSocket()}`,
       env: { DAGGER_NO_NAG: "1" },
       isAlive: () => runningEngine() === pid,
     };
@@ -48,12 +48,10 @@ export async function status(): Promise<string[]> {
   if (!existsSync(cacheRoot())) return [`nothing built yet (it would go to ${cacheRoot()})`];
   const running = (pid: number | undefined, file: string, where: string) =>
     pid ? `running: pid ${pid}, since ${statSync(file).mtime.toISOString()}, ${where}` : "not running";
-  const { stdout } = await $({ quiet: true, nothrow: true })`du -sk --one-file-system ${cacheRoot()}`;
   return [
-    `embedded engine ${engineVersion}: ${running(runningEngine(), engineFiles.pid, engineFiles.socket)}`,
+    `embedded engine ${engineVersion}: ${running(runningEngine(), engineFiles.pid, engineSocket())}`,
     `registry mirror: ${running(runningMirror(), mirrorFiles.pid, mirror().address)}`,
     `built: ${readdirSync(cache.built).filter((name) => !name.startsWith(".")).length} parts`,
-    `cache folder: ${cacheRoot()}, ${megabytes(Number.parseInt(stdout, 10) * 1024)}`,
   ];
 }
 

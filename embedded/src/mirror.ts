@@ -4,12 +4,11 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "no
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ImageName, images as table } from "../../pipeline/src/images.js";
 import { cache, embeddedDir } from "./cache.js";
 import { goVersion } from "./go.js";
 import { parseReference, store } from "./images.js";
-import { alive, endProcess, readPid } from "./process.js";
+import { alive, endProcess, filesOf, readPid, untilItAnswers } from "./process.js";
 import { recipes } from "./recipes/index.js";
 import { tools } from "./recipes/parts.js";
 import { built, locked, step } from "./steps.js";
@@ -53,17 +52,7 @@ export function images(): Promise<string> {
   );
 }
 
-export const mirrorFiles = {
-  get pid() {
-    return join(cache.run, "mirror.pid");
-  },
-  get stamp() {
-    return join(cache.run, "mirror.stamp");
-  },
-  get log() {
-    return join(cache.logs, "mirror.log");
-  },
-};
+export const mirrorFiles = filesOf("mirror");
 
 /** Makes the images and serves them; a mirror that already serves them is left alone. */
 export async function startMirror(): Promise<ReturnType<typeof mirror>> {
@@ -80,7 +69,14 @@ export async function startMirror(): Promise<ReturnType<typeof mirror>> {
     await step("start the registry mirror", async (detail) => {
       const pid = spawnRegistry(registry, storage);
       writeFileSync(mirrorFiles.pid, `${pid}`);
-      await untilItAnswers(pid);
+      await untilItAnswers({
+        what: "The registry mirror",
+        pid,
+        log: mirrorFiles.log,
+        answers,
+        timeoutMs: START_TIMEOUT_MS,
+        stop: stopMirror,
+      });
       writeFileSync(mirrorFiles.stamp, stamp);
       detail(mirror().address);
     });
@@ -127,16 +123,6 @@ function spawnRegistry(registry: string, storage: string): number {
   child.unref();
   if (!child.pid) throw new Error(`The registry ${registry} could not be started.`);
   return child.pid;
-}
-
-async function untilItAnswers(pid: number) {
-  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline; await sleep(50)) {
-    if (await answers()) return;
-    if (!alive(pid)) break;
-  }
-  const log = readFileSync(mirrorFiles.log, "utf8").trimEnd().split("\n").slice(-10).join("\n");
-  await stopMirror();
-  throw new Error(`The registry mirror did not start. The end of its log, ${mirrorFiles.log}:\n${log}`);
 }
 
 const answers = () =>

@@ -1,6 +1,43 @@
 // Processes that outlive a call, known by their pid.
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cache } from "./cache.js";
+
+/** Where a process leaves its pid, what it was started from, and its log. They follow the environment, as `cache` does. */
+export const filesOf = (name: string) => ({
+  get pid() {
+    return join(cache.run, `${name}.pid`);
+  },
+  get stamp() {
+    return join(cache.run, `${name}.stamp`);
+  },
+  get log() {
+    return join(cache.logs, `${name}.log`);
+  },
+});
+
+export type Start = {
+  /** What is started, as the start of a sentence. */
+  what: string;
+  pid: number;
+  log: string;
+  answers: () => Promise<boolean>;
+  timeoutMs: number;
+  /** Ends what doesn't come up. */
+  stop: () => Promise<void>;
+};
+
+/** Waits until a process that was just started answers; when it ends or doesn't, stops it and says what its log says. */
+export async function untilItAnswers({ what, pid, log, answers, timeoutMs, stop }: Start): Promise<void> {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(50)) {
+    if (await answers()) return;
+    if (!alive(pid)) break;
+  }
+  const end = readFileSync(log, "utf8").trimEnd().split("\n").slice(-15).join("\n");
+  await stop();
+  throw new Error(`${what} did not start. The end of its log, ${log}:\n${end}`);
+}
 
 /** The pid in a file, if there is one. */
 export function readPid(file: string): number | undefined {

