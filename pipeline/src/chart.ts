@@ -1,17 +1,12 @@
-import { type Container, type Directory, dag, type File, ReturnType } from "@dagger.io/dagger";
-import { type EnvironmentEntry, environments } from "./environments.js";
+import { type Container, type Directory, dag, type File } from "@dagger.io/dagger";
+import { CHART, type EnvironmentEntry, environmentsWithFiles } from "./environments.js";
+import { exec, type Outcome } from "./exec.js";
 import { images } from "./images.js";
-import { readRelease } from "./release.js";
+import { releaseOf } from "./releaseFile.js";
 import { together } from "./together.js";
-
-/** Where the chart lies in the repository. */
-export const CHART = "appManifests";
 
 /** For which Kubernetes the chart is rendered: the node's version. */
 const KUBERNETES = ["--kube-version", images.node.split(":")[1] ?? ""];
-
-/** The environments that have files of their own in clusters/. */
-export const environmentsWithFiles = environments.filter(({ name }) => name !== "local");
 
 /** Helm with the chart at /chart. */
 export function helmContainer(source: Directory): Container {
@@ -37,8 +32,7 @@ export async function valuesOf(
   tag?: string,
   more: Record<string, unknown> = {},
 ): Promise<string> {
-  const file = environment.releaseFile;
-  const { values } = readRelease(await source.file(file).contents(), file);
+  const { values } = await releaseOf(source, environment);
   const image = { ...(values.image as object | undefined), ...(tag && { tag }) };
   return JSON.stringify({ ...values, image, ...more });
 }
@@ -76,8 +70,8 @@ async function lint(container: Container, name: string, file?: string): Promise<
     ["lint", "--strict"],
     ["template", "lint"],
   ]) {
-    const { code, output } = await run(container, ["helm", ...command, "/chart", ...values, ...KUBERNETES]);
-    if (code !== 0) throw new Error(`helm ${command[0]} with ${name}:\n${complaints(output)}`);
+    const outcome = await exec(container, ["helm", ...command, "/chart", ...values, ...KUBERNETES]);
+    if (outcome.code !== 0) throw new Error(`helm ${command[0]} with ${name}:\n${complaints(outcome)}`);
   }
 }
 
@@ -88,7 +82,7 @@ async function lint(container: Container, name: string, file?: string): Promise<
  * @throws Error with Helm's words when the chart doesn't render with the environment's values
  */
 export async function renderChart(source: Directory, environment: EnvironmentEntry, tag?: string): Promise<File> {
-  const rendered = await run(
+  const rendered = await exec(
     helmContainer(source).withNewFile("/values.yaml", await valuesOf(source, environment, tag)),
     [
       ...["helm", "template", environment.helmRelease, "/chart", "--namespace", environment.namespace],
@@ -97,22 +91,16 @@ export async function renderChart(source: Directory, environment: EnvironmentEnt
   );
   if (rendered.code !== 0) {
     throw new Error(
-      `The chart does not render with the values of ${environment.releaseFile}:\n${complaints(rendered.output)}\n` +
+      `The chart does not render with the values of ${environment.releaseFile}:\n${complaints(rendered)}\n` +
         `Next: helm template ${CHART} with these values, or: dagger call lint-chart`,
     );
   }
   return dag.directory().withNewFile(`${environment.name}.yaml`, rendered.stdout).file(`${environment.name}.yaml`);
 }
 
-async function run(container: Container, args: string[]) {
-  const done = container.withExec(args, { expect: ReturnType.Any });
-  const [code, stdout, stderr] = await Promise.all([done.exitCode(), done.stdout(), done.stderr()]);
-  return { code, stdout, output: `${stdout}\n${stderr}` };
-}
-
 /** Helm's output without its progress and hints. */
-function complaints(output: string): string {
+function complaints({ stdout, stderr }: Outcome): string {
   const noise = /^\s*$|^==> |^\[INFO\]|^level=INFO|chart\(s\) linted|^Use --debug flag/;
-  const lines = output.split("\n").filter((line) => !noise.test(line));
+  const lines = `${stdout}\n${stderr}`.split("\n").filter((line) => !noise.test(line));
   return [...new Set(lines)].map((line) => `  ${line.trimEnd()}`).join("\n");
 }

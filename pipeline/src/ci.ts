@@ -1,6 +1,6 @@
 import type { Changeset, Directory, Secret } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
-import { bump, imageRepository, releasedTag } from "./bump.js";
+import { bump } from "./bump.js";
 import { CHECKS, checks } from "./check.js";
 import { startCluster } from "./cluster.js";
 import { deploy, prepareNamespace, type Target, targetOf } from "./deployment.js";
@@ -8,6 +8,7 @@ import { endToEnd, underLoad } from "./endToEnd.js";
 import { type EnvironmentEntry, environment } from "./environments.js";
 import { warmUp } from "./kubernetes.js";
 import { type AppRegistry, requireTag } from "./registry.js";
+import { imageRepository, releasedTag } from "./releaseFile.js";
 import type { Report } from "./report.js";
 import { type Log, type Run, runSteps } from "./steps.js";
 

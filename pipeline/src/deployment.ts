@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { type Directory, dag, ReturnType, type Secret, type Service } from "@dagger.io/dagger";
+import { type Directory, dag, type Secret, type Service } from "@dagger.io/dagger";
 import { parse } from "yaml";
 import { helmContainer, valuesOf } from "./chart.js";
 import { formatDiagnosis } from "./diagnosis.js";
-import type { EnvironmentEntry } from "./environments.js";
+import { type EnvironmentEntry, folderOf } from "./environments.js";
+import { exec } from "./exec.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
 import { diagnosePods, type RolloutResult, waitForRollout } from "./rollout.js";
@@ -50,7 +51,7 @@ export async function prepareNamespace(
   { source, environment, target }: Omit<Deployment, "log">,
   registry: AppRegistry | undefined,
 ): Promise<void> {
-  const file = environment.releaseFile.replace("release.yaml", "namespace.yaml");
+  const file = `${folderOf(environment)}/namespace.yaml`;
   const namespace = parse(await source.file(file).contents()) as { metadata?: { labels?: Record<string, string> } };
   await target.api.ensureNamespace(environment.namespace, namespace.metadata?.labels ?? {});
   const login = registry && (await pullLogin(registry));
@@ -98,8 +99,7 @@ async function helm({ source, environment, target, tag, values }: Deployment, ar
     .withEnvVariable("KUBECONFIG", "/kubeconfig")
     .withEnvVariable("NOW", new Date().toISOString()); // the cluster is no part of the cache's key
   if (target.service) container = container.withServiceBinding("node", target.service);
-  const run = container.withExec(["helm", ...args, "--namespace", environment.namespace], { expect: ReturnType.Any });
-  const [code, stdout, stderr] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]);
+  const { code, stdout, stderr } = await exec(container, ["helm", ...args, "--namespace", environment.namespace]);
   if (code === 0) return stdout;
   throw new Error(
     `helm ${args[0]} ${environment.helmRelease} failed in ${environment.name}:\n${[stderr, stdout].filter(Boolean).join("\n").trim()}`,

@@ -45,3 +45,12 @@ export function environment(name: string): EnvironmentEntry {
     `There is no environment ${JSON.stringify(name)}. Known: ${known.join(", ")}.${meant ? ` Did you mean ${meant}?` : ""}`,
   );
 }
+
+/** Where the chart lies in the repository. */
+export const CHART = "appManifests";
+
+/** The environments that have files of their own in clusters/. */
+export const environmentsWithFiles = environments.filter(({ name }) => name !== "local");
+
+/** The folder of an environment's Flux objects. */
+export const folderOf = ({ releaseFile }: EnvironmentEntry) => releaseFile.replace(/\/[^/]+$/, "");

@@ -15,7 +15,7 @@ import {
   type Service,
 } from "@dagger.io/dagger";
 import { openSampleRegistry } from "./app.js";
-import { bump, imageRepository, releasedTag } from "./bump.js";
+import { bump } from "./bump.js";
 import { lintChart, renderChart } from "./chart.js";
 import { CHECKS, checks } from "./check.js";
 import { ci } from "./ci.js";
@@ -24,6 +24,7 @@ import { deploy, prepareNamespace, targetOf } from "./deployment.js";
 import { endToEnd } from "./endToEnd.js";
 import { environment } from "./environments.js";
 import type { AppRegistry } from "./registry.js";
+import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
 import { runSteps } from "./steps.js";
 import { parseTag } from "./tag.js";

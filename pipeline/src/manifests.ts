@@ -1,12 +1,11 @@
-import { type Directory, dag, ReturnType } from "@dagger.io/dagger";
+import { type Directory, dag } from "@dagger.io/dagger";
 import { LineCounter, parseDocument } from "yaml";
-import { CHART, environmentsWithFiles, renderChart } from "./chart.js";
-import type { EnvironmentEntry } from "./environments.js";
+import { renderChart } from "./chart.js";
+import { CHART, type EnvironmentEntry, environmentsWithFiles, folderOf } from "./environments.js";
+import { exec } from "./exec.js";
 import { images } from "./images.js";
-import { readRelease } from "./release.js";
+import { releaseOf } from "./releaseFile.js";
 import { together } from "./together.js";
-
-const folderOf = ({ releaseFile }: EnvironmentEntry) => releaseFile.replace(/\/[^/]+$/, "");
 
 /**
  * Validates the rendered chart of each environment and all files in clusters/ against the schemas of their kinds.
@@ -33,20 +32,16 @@ async function validateClusters(source: Directory): Promise<number> {
 
 /** Runs kubeconform on a folder of `files`; the files' paths are their names in the error. */
 async function validate(files: Directory, folder: string): Promise<number> {
-  const run = dag
+  const kubeconform = dag
     .container()
     .from(images.kubeconform)
     .withMountedDirectory("/schemas", dag.currentModule().source().directory("schemas"))
     .withMountedDirectory("/manifests", files)
-    .withWorkdir("/manifests")
-    .withExec(
-      [
-        ...["/kubeconform", "-strict", "-verbose", "-output", "json"],
-        ...["-schema-location", "/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json", folder],
-      ],
-      { expect: ReturnType.Any },
-    );
-  const [stdout, stderr] = await Promise.all([run.stdout(), run.stderr()]);
+    .withWorkdir("/manifests");
+  const { stdout, stderr } = await exec(kubeconform, [
+    ...["/kubeconform", "-strict", "-verbose", "-output", "json"],
+    ...["-schema-location", "/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json", folder],
+  ]);
   const { resources = [] } = parseResult(stdout, stderr);
   const filled = new Set(resources.filter(({ status }) => status !== EMPTY).map(({ filename }) => filename));
   // An empty document beside others is nothing; a file of nothing else is a mistake.
@@ -96,7 +91,7 @@ export async function checkReleases(source: Directory): Promise<string> {
 
 async function checkRelease(source: Directory, entry: EnvironmentEntry): Promise<string> {
   const file = entry.releaseFile;
-  const { tag, targetNamespace, chart } = readRelease(await source.file(file).contents(), file);
+  const { tag, targetNamespace, chart } = await releaseOf(source, entry);
   const faults: string[] = [];
   if (targetNamespace !== entry.namespace)
     faults.push(`${file}: releases into the namespace ${targetNamespace}; the pipeline deploys to ${entry.namespace}.`);

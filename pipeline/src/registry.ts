@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { type Container, dag, ReturnType, type Secret, type Service } from "@dagger.io/dagger";
+import { type Container, dag, type Secret, type Service } from "@dagger.io/dagger";
 import rcompare from "semver/functions/rcompare.js";
 import valid from "semver/functions/valid.js";
+import { exec } from "./exec.js";
 import { images } from "./images.js";
 import type { RegistryLogin } from "./kubernetes.js";
 import { explainCraneError, RegistryError } from "./registryErrors.js";
@@ -78,8 +79,8 @@ async function crane(registry: AppRegistry, verb: string, repository: string, ta
   const login = await pullLogin(registry);
   const path = service ? repository.replace(/^[^/]+/, STAND_IN) : repository;
   const args = [verb, ...(service ? ["--insecure"] : []), tag ? `${path}:${tag}` : path];
-  const run = craneContainer(registry, login).withExec(["sh", "-c", ASK, "crane", ...args], { expect: ReturnType.Any });
-  const [code, stdout, stderr] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]).catch((error) => {
+  const asked = exec(craneContainer(registry, login), ["sh", "-c", ASK, "crane", ...args]);
+  const { code, stdout, stderr } = await asked.catch((error) => {
     throw startProblem(error, host);
   });
   if (code === 0) return stdout.trim();

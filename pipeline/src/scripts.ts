@@ -1,4 +1,5 @@
-import { type Directory, dag, ReturnType } from "@dagger.io/dagger";
+import { type Directory, dag } from "@dagger.io/dagger";
+import { exec } from "./exec.js";
 import { images } from "./images.js";
 
 /** Every shell script of the repository. */
@@ -10,13 +11,12 @@ const SCRIPTS = ["daggerw", ".ci/run", "embedded/engine/start", "pipeline/node/s
  * @throws Error with shellcheck's findings: file, line, rule
  */
 export async function lintScripts(source: Directory): Promise<string> {
-  const run = dag
+  const shellcheck = dag
     .container()
     .from(images.actionlint) // it has shellcheck
     .withMountedDirectory("/source", source.filter({ include: SCRIPTS }))
-    .withWorkdir("/source")
-    .withExec(["shellcheck", "--format", "gcc", ...SCRIPTS], { expect: ReturnType.Any });
-  const [code, findings, problems] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]);
-  if (code !== 0) throw new Error(`shellcheck found:\n${findings || problems}`);
+    .withWorkdir("/source");
+  const { code, stdout, stderr } = await exec(shellcheck, ["shellcheck", "--format", "gcc", ...SCRIPTS]);
+  if (code !== 0) throw new Error(`shellcheck found:\n${stdout || stderr}`);
   return `${SCRIPTS.length} scripts`;
 }

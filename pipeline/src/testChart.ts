@@ -1,6 +1,5 @@
 import type { Directory } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
-import { imageRepository, releasedTag } from "./bump.js";
 import { lintChart } from "./chart.js";
 import { startCluster } from "./cluster.js";
 import { deploy, prepareNamespace, runHelmTests, uninstall } from "./deployment.js";
@@ -8,6 +7,7 @@ import { endToEnd, underLoad } from "./endToEnd.js";
 import { environment } from "./environments.js";
 import { warmUp } from "./kubernetes.js";
 import { requireTag } from "./registry.js";
+import { imageRepository, releasedTag } from "./releaseFile.js";
 import type { Report } from "./report.js";
 import { type Log, runSteps } from "./steps.js";
 

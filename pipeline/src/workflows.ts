@@ -1,4 +1,5 @@
-import { type Directory, dag, ReturnType } from "@dagger.io/dagger";
+import { type Directory, dag } from "@dagger.io/dagger";
+import { exec } from "./exec.js";
 import { images } from "./images.js";
 
 /**
@@ -9,15 +10,12 @@ import { images } from "./images.js";
 export async function lintWorkflows(source: Directory): Promise<string> {
   const names = (await source.glob(".github/workflows/*")).filter((path) => /\.ya?ml$/.test(path));
   if (names.length === 0) throw new Error("There is no workflow in .github/workflows.");
-  const run = dag
+  const actionlint = dag
     .container()
     .from(images.actionlint)
     .withMountedDirectory("/source", source.filter({ include: names }))
-    .withWorkdir("/source")
-    .withExec(["actionlint", "-no-color", "-oneline", ...names], {
-      expect: ReturnType.Any,
-    });
-  const [code, findings, problems] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]);
-  if (code !== 0) throw new Error(findings || `actionlint failed: ${problems}`);
+    .withWorkdir("/source");
+  const { code, stdout, stderr } = await exec(actionlint, ["actionlint", "-no-color", "-oneline", ...names]);
+  if (code !== 0) throw new Error(stdout || `actionlint failed: ${stderr}`);
   return `${names.length} workflows`;
 }

@@ -4,12 +4,12 @@
  */
 import { type Directory, dag, func, object } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
-import { imageRepository, releasedTag } from "./bump.js";
 import { ci } from "./ci.js";
 import { startCluster } from "./cluster.js";
 import { deploy, prepareNamespace } from "./deployment.js";
 import { environment } from "./environments.js";
 import { type AppRegistry, listTags, requireTag } from "./registry.js";
+import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
 
 const log = (line: string) => console.log(line);
