@@ -5,13 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 lint() {
-  local values
+  local file
   "$HELM" lint --strict appManifests
-  for values in appManifests/ci/*.yaml "$VALUES"/*.yaml; do
-    "$HELM" lint --strict appManifests --values "$values"
+  for file in appManifests/ci/*.yaml "$VALUES"/*.yaml; do
+    "$HELM" lint --strict appManifests --values "$file"
   done
-  for values in "$VALUES"/*.yaml; do
-    "$HELM" template helloworld appManifests --namespace helloworld --values "$values" |
+  for file in "$VALUES"/*.yaml; do
+    "$HELM" template helloworld appManifests --namespace helloworld --values "$file" |
       "$KUBECONFORM" -strict -schema-location 'pipeline/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json'
   done
   "$KUBECONFORM" -strict -schema-location 'pipeline/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json' clusters/*/*.yaml
