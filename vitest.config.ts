@@ -11,6 +11,7 @@ export default defineConfig({
         test: {
           name: "engine",
           include: ["test/engine/**/*.test.ts"],
+          globalSetup: ["test/engine/setup.ts"],
           // One real engine on a small machine: the files take turns, what is independent in a file runs together.
           fileParallelism: false,
           testTimeout: 300_000,
