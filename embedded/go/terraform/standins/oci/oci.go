@@ -1,0 +1,9 @@
+package oci
+
+import (
+	"github.com/hashicorp/terraform/internal/backend/remote-state/missing"
+
+	"github.com/hashicorp/terraform/internal/backend"
+)
+
+func New() backend.Backend { return missing.New("oci") }

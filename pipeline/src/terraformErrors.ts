@@ -1,0 +1,102 @@
+import { describeStateLock, findStateLock } from "./stateLock.js";
+
+/** Where a Terraform command failed. */
+export interface FailedCommand {
+  /** What was done, as `plan`. */
+  readonly command: string;
+  /** The environment, or the stack's name where there is none. */
+  readonly environment: string;
+  readonly bucket?: string;
+  readonly output: string;
+}
+
+interface Known {
+  readonly pattern: RegExp;
+  readonly advice: (failed: FailedCommand) => string;
+}
+
+/** Failures that have a next step; the first that fits is told. */
+const table: readonly Known[] = [
+  {
+    pattern: /S3 bucket "[^"]*" does not exist|NoSuchBucket/,
+    advice: ({ bucket }) =>
+      `There is no state bucket ${bucket}. An administrator makes it once per account: dagger call bootstrap`,
+  },
+  {
+    pattern: /ResourceNotFoundException.*(?:[Tt]able|dynamodb)|dynamodb.*ResourceNotFoundException/,
+    advice: () =>
+      "The DynamoDB table of the state's locks is missing. An administrator makes it again: dagger call bootstrap",
+  },
+  {
+    pattern: /ExpiredToken|token included in the request is expired|security token[^.]*expired/i,
+    advice: () => "The AWS session has expired. Log in again, and repeat the call.",
+  },
+  {
+    pattern: /No valid credential sources|InvalidClientTokenId|UnrecognizedClientException|AuthFailure/,
+    advice: () => "AWS does not accept the credentials.",
+  },
+  {
+    pattern: /AccessDenied|is not authorized to perform|UnauthorizedOperation/,
+    advice: () =>
+      "The AWS role may not do this. The roles of CI are in terraform/modules/github-oidc; dagger call bootstrap applies a change of them.",
+  },
+  {
+    pattern: /Saved plan is stale|plan file can no longer be applied/i,
+    advice: ({ environment }) =>
+      `The state has changed since this plan was made, so it was not applied. Make and review a new one: dagger call plan --env ${environment}`,
+  },
+  {
+    pattern: /EntityAlreadyExists|BucketAlreadyOwnedByYou|AlreadyExistsException/,
+    advice: ({ environment }) =>
+      environment === "stacks/account"
+        ? "Something of a bootstrap before is there. To take it over: dagger call bootstrap --vars adopt=true, with the other arguments as they were."
+        : "Something of that name is there and in no state. Remove it, or take it over with terraform import.",
+  },
+  {
+    pattern: /cannot (?:import|overwrite) (?:existing )?state with (?:serial|lineage)/i,
+    advice: ({ environment }) =>
+      `The bucket has another state of ${environment}, or a newer one, so nothing was written. Look whether this is the right file.`,
+  },
+  {
+    pattern: /workspace "[^"]*" doesn't exist|Workspace "[^"]*" doesn't exist/,
+    advice: ({ environment }) =>
+      `Nothing has been planned or applied in ${environment} yet: its workspace doesn't exist. Begin with: dagger call plan --env ${environment}`,
+  },
+  {
+    pattern:
+      /Failed to query available provider packages|Failed to install provider|Could not retrieve the list of available versions/,
+    advice: () =>
+      "A provider could not be fetched. Check that the provider registry can be reached and that the version in versions.tf exists.",
+  },
+  {
+    pattern: /Inconsistent dependency lock file/,
+    advice: ({ environment }) =>
+      `The providers are not the ones of the plan. Make a new plan: dagger call plan --env ${environment}`,
+  },
+  {
+    pattern: /Cluster unreachable|kubernetes cluster unreachable|dial tcp [^ ]+:443: (?:i\/o timeout|connect)/i,
+    advice: () =>
+      "The cluster's API can't be reached from here: public_access_cidrs lets in only named networks. Run from one of them, or give --vars install_charts=false and let GitOps install the charts.",
+  },
+];
+
+/** An error that says what to do next, and then what Terraform said. */
+export function explainTerraform(failed: FailedCommand): Error {
+  const { command, environment } = failed;
+  const said = diagnostics(failed.output);
+  // A lock that could not be freed in the end has its data in the output, too.
+  const lock = /acquiring the state lock/i.test(failed.output) ? findStateLock(failed.output) : undefined;
+  if (lock) return new Error(describeStateLock(lock, environment));
+  const known = table.find(({ pattern }) => pattern.test(failed.output.replace(/\s+/g, " ")));
+  const title = `terraform ${command} failed in ${environment}.`;
+  return new Error([known ? `${title} ${known.advice(failed)}` : title, said].join("\n"));
+}
+
+/** Terraform's errors without its progress: from the first `Error:` on, without warnings. */
+export function diagnostics(output: string): string {
+  const blocks = output
+    .replace(/^[╷│╵] ?/gm, "")
+    .split(/^(?=(?:Error|Warning): )/m)
+    .filter((block) => block.startsWith("Error: "));
+  return (blocks.length > 0 ? blocks.join("") : output).trim();
+}

@@ -1,0 +1,53 @@
+mock_provider "helm" {}
+
+run "takes_flux_away_first" {
+  command = plan
+
+  variables {
+    flux = true
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.this.values[0]).flux == true && yamldecode(helm_release.this.values[0]).timeout == "600s"
+    error_message = "The hook must end Flux' sync, or Flux brings back what is removed."
+  }
+
+  assert {
+    condition     = helm_release.this.timeout > yamldecode(helm_release.this.values[0]).deadlineSeconds
+    error_message = "Terraform must wait longer than the hook may take."
+  }
+
+  assert {
+    condition     = helm_release.this.disable_webhooks == false
+    error_message = "The release does its work in a hook."
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.this.values[0]).kubectlImage == "registry.k8s.io/kubectl:v${var.kubectl_version}"
+    error_message = "kubectl in an exact version."
+  }
+}
+
+run "without_flux" {
+  command = plan
+
+  variables {
+    flux = false
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.this.values[0]).flux == false
+    error_message = "Without Flux its kinds are unknown, and asking for them fails."
+  }
+}
+
+run "refuses_steps_without_time" {
+  command = plan
+
+  variables {
+    flux                 = true
+    step_timeout_seconds = 10
+  }
+
+  expect_failures = [var.step_timeout_seconds]
+}

@@ -1,0 +1,4 @@
+output "name" {
+  description = "Name of the selected workspace."
+  value       = local.selected
+}

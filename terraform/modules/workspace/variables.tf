@@ -1,0 +1,1 @@
+# No inputs: the answer comes from Terraform itself.

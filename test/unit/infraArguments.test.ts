@@ -1,0 +1,38 @@
+// What the infrastructure's functions refuse by their arguments alone.
+import { describe, expect, it } from "vitest";
+import { openAwsSession } from "../../pipeline/src/aws.js";
+import { checkConfirmation } from "../../pipeline/src/destroy.js";
+import { environment, infrastructureOf } from "../../pipeline/src/environments.js";
+import { variableArguments } from "../../pipeline/src/plan.js";
+
+const role = "arn:aws:iam::123456789012:role/x";
+
+describe("arguments", () => {
+  it.each<[string, Parameters<typeof openAwsSession>[0], RegExp]>([
+    ["no credentials", {}, /No AWS credentials.*aws configure export-credentials/],
+    ["a role without a token", { roleArn: role }, /needs --aws-web-identity-token/],
+    ["a malformed role", { roleArn: "me" }, /"me" is no role's ARN/],
+    ["a malformed account", { account: "1" }, /"1" is no AWS account/],
+  ])("refuse %s", async (_, access, reason) => {
+    await expect(openAwsSession(access, "eu-west-1")).rejects.toThrow(reason);
+  });
+
+  it("refuse local, which has no infrastructure", () => {
+    expect(() => infrastructureOf("local")).toThrow(/local has no infrastructure/);
+  });
+
+  it.each<[string | undefined, RegExp]>([
+    [undefined, /type its name: --confirm prod/],
+    ["dev", /"dev" is not the environment's name. Nothing was destroyed/],
+  ])("refuse prod's destruction, confirmed with %j", (confirm, reason) => {
+    expect(() => checkConfirmation(environment("prod"), confirm)).toThrow(reason);
+    expect(() => checkConfirmation(environment("prod"), "prod")).not.toThrow();
+  });
+
+  it("refuse what is no variable, and another environment than --env", () => {
+    const dev = environment("dev");
+    expect(() => variableArguments({ environment: dev, vars: ["no"] })).toThrow(/--vars "no" is no variable/);
+    expect(() => variableArguments({ environment: dev, vars: ["environment=prod"] })).toThrow(/contradicts --env/);
+    expect(variableArguments({ environment: dev, vars: ["a=b c"] })).toEqual(["-var=a=b c", "-var=environment=dev"]);
+  });
+});
