@@ -71,6 +71,16 @@ matchLabels:
 {{- end -}}
 {{- end -}}
 
+{{/*
+Requests to the canary, in a query of Prometheus. Takes root, metric, interval and, if there are, more matchers. The pattern
+matches the pods of the target (<name>-<set>-<pod>) and not those of the primary, whose names have one part more. `and`:
+pods that are gone, of the version before, say nothing.
+*/}}
+{{- define "helloworld.canaryRate" -}}
+{{- $series := printf `%s{namespace="%s",pod=~"%s-[0-9a-zA-Z]+-[0-9a-zA-Z]+"%s}` .metric .root.Release.Namespace (include "helloworld.fullname" .root) (.more | default "") -}}
+rate({{ $series }}[{{ .interval }}]) and {{ $series }}
+{{- end -}}
+
 {{- define "helloworld.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: {{ .Values.runAsUser }}

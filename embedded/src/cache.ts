@@ -49,6 +49,10 @@ export const cache = {
   get npm() {
     return below("npm");
   },
+  /** pip's cache of downloads. */
+  get pip() {
+    return below("pip");
+  },
   /** The Dagger engine's state. */
   get engineState() {
     return below("engine-state");

@@ -154,7 +154,9 @@ async function insideOf(unshare: number): Promise<number> {
 /** Registries are reached through the mirror, under their public names. */
 function engineConfig({ address, registries }: EngineParts["mirror"]) {
   const mirrored = registries.map((registry) => [registry, { mirrors: [address] }]);
-  return { logLevel: "warn", registries: { ...Object.fromEntries(mirrored), [address]: { http: true } } };
+  // By default the engine wants a fifth of the disk free: on a fuller one it would remove what calls are about to use.
+  const gc = { reservedSpace: "5GB", maxUsedSpace: "40GB", minFreeSpace: "2GB" };
+  return { logLevel: "warn", gc, registries: { ...Object.fromEntries(mirrored), [address]: { http: true } } };
 }
 
 /** Whether a server accepts connections on a socket. */

@@ -1,10 +1,13 @@
 // Builds commands from Go modules. A wrapper module (embedded/go/<name>) names what to build in its `tool` lines and pins
 // every version in go.mod and go.sum, because `go install package@version` refuses modules that have `replace` lines.
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { $ } from "zx";
+import { createInterface } from "node:readline";
+import { $, type ProcessPromise } from "zx";
 import { cache, embeddedDir } from "./cache.js";
-import { built } from "./steps.js";
+import { built, builtPath, removeTree } from "./steps.js";
 
 export type GoBuild = {
   /** The wrapper module: a folder in embedded/go. */
@@ -15,6 +18,10 @@ export type GoBuild = {
   ldflags?: string;
   /** Module patterns whose checksum the checksum database can't give (GONOSUMDB); go.sum pins them all the same. */
   noSumDb?: string[];
+  /** How many packages are compiled at once; default: one a core. For those that take gigabytes of memory each. */
+  atOnce?: number;
+  /** What it compiles fills a cache of its own, which goes once it is built: for gigabytes that nothing else would use. */
+  ownCache?: boolean;
   /** Name of the result, when one module has more than one. */
   name?: string;
   title?: string;
@@ -22,23 +29,55 @@ export type GoBuild = {
 
 /** Builds static commands and returns the folder that holds them. */
 export async function goBuild(options: GoBuild): Promise<string> {
-  const { module, packages = ["tool"], tags = [], ldflags = "-s -w", noSumDb = [], name = `go-${module}` } = options;
-  const dir = join(embeddedDir, "go", module);
-  const inputs = { files: [dir], values: [goVersion(), packages, tags, ldflags] };
-  const title = options.title ?? `build ${module} from Go modules`;
+  const { module, noSumDb = [], atOnce, ownCache, title = `build ${module} from Go modules` } = options;
+  const { name, inputs, dir, packages, tags, ldflags } = resultOf(options);
   return await built(
     name,
     inputs,
     async (outDir, detail) => {
-      const go = $({ cwd: dir, env: goEnvironment(noSumDb), quiet: true });
+      // Go's working folder can hold gigabytes; here, those of a killed build go with it.
+      const GOTMPDIR = join(outDir, ".work");
+      await mkdir(GOTMPDIR);
+      const GOCACHE = ownCache ? `${cache.goBuild}-${module}` : cache.goBuild;
+      const go = $({ cwd: dir, env: { ...goEnvironment(noSumDb), GOTMPDIR, GOCACHE }, quiet: true });
       detail("downloading modules");
-      await go`go list -deps -tags ${tags.join(",")} ${packages}`; // Unlike `go mod download`, only what is needed.
+      // Unlike `go mod download`, only what is needed.
+      const all = (await go`go list -deps -tags ${tags.join(",")} ${packages}`).stdout.trim().split("\n");
       detail("compiling");
       // Without debug information, compiling takes an eighth less time and a fifth less disk; -s -w drops it anyway.
-      await go`go build -trimpath -gcflags=all=-dwarf=false -tags ${tags.join(",")} -ldflags ${ldflags} -o ${outDir}/ ${packages}`;
+      const flags = ["-v", "-trimpath", "-gcflags=all=-dwarf=false", ...(atOnce ? [`-p=${atOnce}`] : [])];
+      const build = go`go build ${flags} -tags ${tags.join(",")} -ldflags ${ldflags} -o ${outDir}/ ${packages}`;
+      await counted(build, new Set(all), detail);
+      await rm(GOTMPDIR, { recursive: true });
+      if (ownCache) await removeTree(GOCACHE); // kept until now, so that an interrupted build goes on where it was
     },
     { title },
   );
+}
+
+/** Whether the commands of a module have been built already, from these sources. */
+export function isGoBuilt(options: GoBuild): boolean {
+  const { name, inputs } = resultOf(options);
+  return existsSync(builtPath(name, inputs));
+}
+
+/** A build's result by name and inputs, with what it is left to default to. */
+function resultOf({ module, packages = ["tool"], tags = [], ldflags = "-s -w", name = `go-${module}` }: GoBuild) {
+  const dir = join(embeddedDir, "go", module);
+  const inputs = { files: [dir], values: [goVersion(), packages, tags, ldflags] };
+  return { name, inputs, dir, packages, tags, ldflags };
+}
+
+/** Waits for `go build -v`, which names each package that it compiles, and tells how many it has named. */
+async function counted(build: ProcessPromise, all: Set<string>, detail: (text: string) => void) {
+  let done = 0;
+  createInterface(build.stderr).on("line", (line) => {
+    if (all.has(line)) detail(`compiling: ${++done} of at most ${all.size} packages`);
+  });
+  const { exitCode, stderr } = await build.nothrow();
+  if (exitCode === 0) return;
+  const errors = stderr.split("\n").filter((line) => !all.has(line));
+  throw new Error(`go build failed:\n${errors.join("\n").trim()}`);
 }
 
 /** The Go on PATH: another compiler makes other binaries. */

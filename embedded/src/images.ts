@@ -32,10 +32,15 @@ export type ImageConfig = {
   ExposedPorts?: Record<string, object>;
 };
 
+/** What is built only for the calls that need it (`src/demand.ts`). */
+export type GroupName = "terraform" | "gitops" | "addons";
+
 /** How an image's stand-in is made. */
 export type Recipe = {
   /** Makes its layers, lowest first; layers of one name are the same layer. */
-  layers: () => Promise<Blob[]>;
+  layers?: () => Promise<Blob[]>;
+  /** Layers above those, once their group has been built. An image that has no others is only there then. */
+  demanded?: { by: GroupName; layers: () => Promise<Blob[]> };
   config?: ImageConfig;
 };
 

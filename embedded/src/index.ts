@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { cache, cacheRoot } from "./cache.js";
+import { buildGroup, groupStates, groupsFor, partsOf } from "./demand.js";
 import {
   engineBinaries,
   engineFiles,
@@ -12,13 +13,32 @@ import {
   startEngine,
   stopEngine,
 } from "./engine.js";
+import type { GroupName } from "./images.js";
 import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
 import { isBuilt, preflight } from "./preflight.js";
 import { sdkContent } from "./sdk.js";
 import { locked, say, seconds } from "./steps.js";
 
-/** Builds what is missing and starts what doesn't run; quick when there is nothing to do. */
-export async function ensure() {
+/**
+ * Builds what is missing and starts what doesn't run; quick when there is nothing to do. `called` is the module's function
+ * that is going to be called, which may need more than others.
+ */
+export async function ensure(called?: string) {
+  return await makeReady(called ? groupsFor(called) : [], `for \`${called}\``);
+}
+
+/** The same, with what only Terraform needs. */
+export const terraform = () => withGroups("terraform");
+
+/** The same, with what only a cluster that is a whole platform needs. */
+export const gitops = () => withGroups("gitops", "addons");
+
+async function withGroups(...names: GroupName[]) {
+  await makeReady(names, "as asked for");
+  for (const name of names) say(`In the mirror: ${partsOf(name)}.`);
+}
+
+async function makeReady(groups: GroupName[], why: string) {
   const fresh = !isBuilt();
   if (fresh) {
     preflight();
@@ -27,6 +47,8 @@ export async function ensure() {
     );
   }
   const started = Date.now();
+  // Outside of the lock: calls that need nothing of it must not wait for it.
+  for (const name of groups) await buildGroup(name, why);
   const engine = await locked("embedded", async () => {
     const [binaries, root] = [await engineBinaries(), await engineRoot()];
     const sdk = await sdkContent();
@@ -51,6 +73,7 @@ export async function status(): Promise<string[]> {
   return [
     `embedded engine ${engineVersion}: ${running(runningEngine(), engineFiles.pid, engineSocket())}`,
     `registry mirror: ${running(runningMirror(), mirrorFiles.pid, mirror().address)}`,
+    ...groupStates(),
     `built: ${readdirSync(cache.built).filter((name) => !name.startsWith(".")).length} parts`,
   ];
 }

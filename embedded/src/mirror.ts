@@ -6,11 +6,14 @@ import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { type ImageName, images as table } from "../../pipeline/src/images.js";
 import { cache, embeddedDir } from "./cache.js";
+import { builtGroups } from "./demand.js";
 import { goVersion } from "./go.js";
-import { parseReference, store } from "./images.js";
+import { type Blob, type GroupName, parseReference, type Recipe, store } from "./images.js";
 import { alive, endProcess, filesOf, readPid, untilItAnswers } from "./process.js";
+import { gitopsModules } from "./recipes/gitops.js";
 import { recipes } from "./recipes/index.js";
 import { tools } from "./recipes/parts.js";
+import { providers } from "./recipes/terraform.js";
 import { built, locked, step } from "./steps.js";
 
 const START_TIMEOUT_MS = 20_000;
@@ -30,26 +33,40 @@ export const mirror = () => ({
   registries: [...new Set(Object.values(table).map((reference) => parseReference(reference).registry))].sort(),
 });
 
-/** Makes all images, where that isn't done yet, and returns the folder that a registry can serve. */
+/**
+ * Makes the images, where that isn't done yet, and returns the folder that a registry can serve. With what is only built on
+ * demand, if that has been built.
+ */
 export function images(): Promise<string> {
+  const groups = builtGroups();
   const from = (...names: string[]) => names.map((name) => join(embeddedDir, name));
   // All that decides on the images' content, so that nothing else has to be looked at when nothing has changed.
   const files = [
-    ...from("src/recipes", "src/images.ts", "src/debian.ts", "src/go.ts"),
-    ...from("go/kubernetes", "go/etcd", "go/tools", "go/pause"),
+    ...from("src/recipes", "src/images.ts", "src/debian.ts", "src/go.ts", "src/node.ts", "src/python.ts", "python"),
+    ...["kubernetes", "etcd", "tools", "pause", "terraform", "tflint"].map((name) => join(embeddedDir, "go", name)),
+    ...[...providers.map(({ name }) => `provider-${name}`), ...gitopsModules].map((name) =>
+      join(embeddedDir, "go", name),
+    ),
   ];
   return built(
     "registry",
-    { files, values: [table, goVersion()] },
+    { files, values: [table, goVersion(), groups] },
     async (outDir, detail) => {
       for (const [name, reference] of Object.entries(table)) {
         detail(reference);
         const recipe = recipes[name as ImageName];
-        await store(outDir, reference, await recipe.layers(), recipe.config);
+        const layers = await layersOf(recipe, groups);
+        if (layers.length > 0) await store(outDir, reference, layers, recipe.config);
       }
     },
     { title: "make the images" },
   );
+}
+
+/** The layers of an image, lowest first: none, if it is only made on demand and there was none. */
+export async function layersOf({ layers, demanded }: Recipe, groups: GroupName[]): Promise<Blob[]> {
+  const above = demanded && groups.includes(demanded.by) ? await demanded.layers() : [];
+  return [...((await layers?.()) ?? []), ...above];
 }
 
 export const mirrorFiles = filesOf("mirror");

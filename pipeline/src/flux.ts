@@ -1,0 +1,208 @@
+import { dag } from "@dagger.io/dagger";
+import type { V1Container, V1Deployment } from "@kubernetes/client-node";
+import { parseAllDocuments } from "yaml";
+import type { EnvironmentEntry } from "./environments.js";
+import { type HelmRelease, hasCommit, type Kustomization } from "./fluxObjects.js";
+import type { GitRemote } from "./git.js";
+import { images } from "./images.js";
+import { type Cluster, ClusterError, type ClusterObject, type ObjectReference } from "./kubernetes.js";
+import { waitForRollout } from "./rollout.js";
+import { type Clock, type Log, realClock } from "./steps.js";
+
+/** The images of Flux's controllers, for `startCluster`. */
+export const fluxImages = [
+  images.sourceController,
+  images.kustomizeController,
+  images.helmController,
+  images.notificationController,
+];
+
+export const FLUX_NAMESPACE = "flux-system";
+/** How `flux bootstrap` calls the source and the Kustomization that Flux follows itself. */
+const SYNC = "flux-system";
+const CONTROLLERS = ["source-controller", "kustomize-controller", "helm-controller", "notification-controller"];
+const AUTHORITY = "git-authority";
+/** The most that the controllers may take until they are ready, in seconds; they take about ten. */
+const READY_TIMEOUT_SECONDS = 120;
+/** For how long the chart waits for the release's values before it is asked for anyway, in seconds. */
+const APPLY_TIMEOUT_SECONDS = 20;
+/** The most that the API server may take to serve a kind after its definition, in seconds. */
+const KIND_TIMEOUT_SECONDS = 30;
+
+/** A git server that stands for a host on the internet, as the pods shall see it. */
+export interface GitStandIn {
+  readonly host: string;
+  readonly address: string;
+  /** Its certificate, PEM. */
+  readonly authority: string;
+}
+
+/**
+ * Installs Flux in a cluster, and returns when the API server has all of it: the controllers start meanwhile.
+ *
+ * @param standIn a git server to which the name of a host on the internet leads, for a cluster that lives as long as a run
+ */
+export async function installFlux(api: Cluster, standIn?: GitStandIn): Promise<void> {
+  const [definitions, objects] = await Promise.all([manifests("flux-crds"), manifests("flux")]);
+  const isNamespace = ({ kind }: ClusterObject) => kind === "Namespace";
+  const applyAll = (all: ClusterObject[]) => Promise.all(all.map((object) => api.applyObject(object)));
+  const rest = async () => {
+    await applyAll(objects.filter(isNamespace));
+    if (standIn) await api.applyObject(authorityOf(standIn));
+    await applyAll(objects.filter((object) => !isNamespace(object)).map((object) => forThisRun(object, standIn)));
+  };
+  await Promise.all([applyAll(definitions), rest()]);
+}
+
+/** Waits until Flux's controllers serve; ends early with the cause when one can't. */
+export async function waitForFlux(api: Cluster, log: Log): Promise<void> {
+  // On a throwaway node nothing is scheduled until all images are there.
+  const patience = { scheduledWithinSeconds: READY_TIMEOUT_SECONDS };
+  const options = { namespace: FLUX_NAMESPACE, timeoutSeconds: READY_TIMEOUT_SECONDS, patience, log };
+  await Promise.all(CONTROLLERS.map((deployment) => waitForRollout(api, { ...options, deployment })));
+}
+
+/** A folder that Flux applies before the one that it follows. */
+export interface FirstFolder {
+  /** The Kustomization's name. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Makes Flux follow a folder of a branch, by the same objects as `flux bootstrap` makes; and other folders before it. */
+export async function followBranch(
+  api: Cluster,
+  remote: GitRemote,
+  path: string,
+  first: readonly FirstFolder[] = [],
+): Promise<void> {
+  const metadata = { name: SYNC, namespace: FLUX_NAMESPACE };
+  const stringData = { username: remote.username, password: (await remote.password.plaintext()).trim() };
+  await api.applyObject({ apiVersion: "v1", kind: "Secret", metadata, stringData } as ClusterObject);
+  await Promise.all([
+    applyWhenKnown(api, {
+      apiVersion: "source.toolkit.fluxcd.io/v1",
+      kind: "GitRepository",
+      metadata,
+      spec: { interval: "1m0s", url: remote.url, ref: { branch: remote.branch }, secretRef: { name: SYNC } },
+    }),
+    ...first.map((folder) => applyWhenKnown(api, kustomization(folder.name, folder.path))),
+    applyWhenKnown(api, kustomization(SYNC, path, first)),
+  ]);
+}
+
+/** Ready when the folder is applied and its kinds are known; what it starts may still be starting then. */
+const kustomization = (name: string, path: string, first: readonly FirstFolder[] = []): ClusterObject => ({
+  apiVersion: "kustomize.toolkit.fluxcd.io/v1",
+  kind: "Kustomization",
+  metadata: { name, namespace: FLUX_NAMESPACE },
+  spec: {
+    interval: "10m0s",
+    path: `./${path}`,
+    prune: true,
+    sourceRef: { kind: "GitRepository", name: SYNC },
+    ...(first.length > 0 && { dependsOn: first.map((folder) => ({ name: folder.name })) }),
+  },
+});
+
+/** The source that Flux itself follows. */
+export const syncSource: ObjectReference = {
+  apiVersion: "source.toolkit.fluxcd.io/v1",
+  kind: "GitRepository",
+  namespace: FLUX_NAMESPACE,
+  name: SYNC,
+};
+
+/** What applies it. */
+export const syncKustomization: ObjectReference = {
+  apiVersion: "kustomize.toolkit.fluxcd.io/v1",
+  kind: "Kustomization",
+  namespace: FLUX_NAMESPACE,
+  name: SYNC,
+};
+
+/** Asks Flux to look at an object now and not when its interval ends, as `flux reconcile` does; one that isn't there yet needs none. */
+export async function reconcile(api: Cluster, reference: ObjectReference): Promise<void> {
+  const annotations = { "reconcile.fluxcd.io/requestedAt": new Date().toISOString() };
+  await api.patchObject(reference, { metadata: { annotations } }).catch((error: unknown) => {
+    if (!isUnknown(error)) throw error;
+  });
+}
+
+/**
+ * Asks Flux to take a commit now: first the folder of clusters/, then the chart. Each is a release of its own for
+ * helm-controller; in this order the first of them has the new values, and the second changes no pod.
+ */
+export async function requestSync(api: Cluster, environment: EnvironmentEntry, commit: string): Promise<void> {
+  const { namespace, helmRelease } = environment;
+  await reconcile(api, syncSource);
+  const end = realClock.now() + APPLY_TIMEOUT_SECONDS * 1000;
+  while (!(await hasApplied(api, commit)) && realClock.now() < end) await realClock.sleep(250);
+  const release = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", namespace, name: helmRelease };
+  const found = (await api.findObject(release)) as HelmRelease | undefined;
+  const source = found?.spec?.chart?.spec?.sourceRef;
+  if (source?.kind !== "GitRepository" || !source.name) return;
+  await reconcile(api, { ...syncSource, namespace: source.namespace ?? namespace, name: source.name });
+}
+
+async function hasApplied(api: Cluster, commit: string): Promise<boolean> {
+  const found = (await api.findObject(syncKustomization)) as Kustomization | undefined;
+  return hasCommit(found?.status?.lastAppliedRevision, commit);
+}
+
+async function manifests(name: string): Promise<ClusterObject[]> {
+  const text = await dag.currentModule().source().file(`gitops/${name}.yaml`).contents();
+  return parseAllDocuments(text).map((document) => document.toJS() as ClusterObject);
+}
+
+/** An API server serves a new kind a moment after it has taken the definition. */
+async function applyWhenKnown(api: Cluster, object: ClusterObject, clock: Clock = realClock): Promise<void> {
+  const end = clock.now() + KIND_TIMEOUT_SECONDS * 1000;
+  for (;;) {
+    try {
+      await api.applyObject(object);
+      return;
+    } catch (error) {
+      if (!isUnknown(error) || clock.now() >= end) throw error;
+      await clock.sleep(100);
+    }
+  }
+}
+
+function isUnknown(error: unknown): boolean {
+  if (!(error instanceof ClusterError)) return false;
+  return error.problem === "not-found" || /Unrecognized API version and kind/.test(error.message);
+}
+
+const authorityOf = ({ authority }: GitStandIn): ClusterObject =>
+  ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: AUTHORITY, namespace: FLUX_NAMESPACE },
+    data: { "ca.crt": authority },
+  }) as ClusterObject;
+
+/** What is changed for a cluster that lives as long as a run: a controller's readiness is seen at once, git leads elsewhere. */
+function forThisRun(object: ClusterObject, standIn: GitStandIn | undefined): ClusterObject {
+  if (object.kind !== "Deployment") return object;
+  const deployment = object as V1Deployment;
+  const pod = deployment.spec?.template.spec;
+  for (const container of pod?.containers ?? [])
+    if (container.readinessProbe) container.readinessProbe.periodSeconds = 1;
+  if (deployment.metadata?.name === "kustomize-controller") pod?.containers[0]?.args?.push("--requeue-dependency=1s"); // otherwise 30 s
+  if (!pod || !standIn || deployment.metadata?.name !== "source-controller") return object;
+  pod.hostAliases = [{ ip: standIn.address, hostnames: [standIn.host] }];
+  pod.volumes = [...(pod.volumes ?? []), { name: AUTHORITY, configMap: { name: AUTHORITY } }];
+  pod.containers = pod.containers.map(trusting);
+  return object;
+}
+
+/** Trusts the authority besides those of the image. */
+const trusting = (container: V1Container): V1Container => ({
+  ...container,
+  env: [...(container.env ?? []), { name: "SSL_CERT_DIR", value: `/etc/ssl/certs:/etc/${AUTHORITY}` }],
+  volumeMounts: [
+    ...(container.volumeMounts ?? []),
+    { name: AUTHORITY, mountPath: `/etc/${AUTHORITY}`, readOnly: true },
+  ],
+});

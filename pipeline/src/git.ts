@@ -1,0 +1,221 @@
+import { type Container, dag, type Secret, type Service } from "@dagger.io/dagger";
+import type { EnvironmentEntry } from "./environments.js";
+import { exec, type Outcome, uncached } from "./exec.js";
+import { explainGitError, GitError } from "./gitErrors.js";
+import { images } from "./images.js";
+import { readRelease, setTag } from "./release.js";
+import { type Log, realClock } from "./steps.js";
+
+/** A branch of a repository on a server, and who may push to it. */
+export interface GitRemote {
+  /** https, without credentials: `https://github.com/owner/name`. */
+  readonly url: string;
+  readonly branch: string;
+  readonly username: string;
+  readonly password: Secret;
+  /** A server that stands for the URL's host. Without one it is the host itself. */
+  readonly service?: Service;
+  /** The certificate (PEM) that vouches for the server's, where that is no public authority's. */
+  readonly authority?: string;
+}
+
+/** Who makes a commit, and what it says. */
+export interface CommitOptions {
+  /** `Name <address>`. */
+  readonly author: string;
+  readonly message: string;
+  readonly log: Log;
+}
+
+/** Where a branch stands after a change of a file. */
+export interface Commit {
+  /** The commit that has the change: a new one, or the branch's newest one if that had it already. */
+  readonly sha: string;
+  readonly changed: boolean;
+}
+
+/** What became of a release file. */
+export interface TagCommit extends Commit {
+  /** The tag that it had before. */
+  readonly before: string;
+}
+
+/** How often a push may be overtaken by others before it is given up. */
+const PUSH_ATTEMPTS = 8;
+const RETRY_MS = 250;
+/** The most that a clone or a push may take, in seconds. */
+export const CLONE_LIMIT_S = 120;
+
+/** Ends with 0 or 1 only: Dagger doesn't take git's 128. */
+export const endingIn1 = (script: string) => `{\n${script}\n} || {
+  [ $? -ne 124 ] || echo 'fatal: no answer within ${CLONE_LIMIT_S} s' >&2
+  exit 1
+}`;
+
+const CLONE = endingIn1(
+  `timeout ${CLONE_LIMIT_S} git clone --quiet --depth 1 --single-branch --no-tags --branch "$BRANCH" "$URL" /work && git -C /work rev-parse HEAD`,
+);
+const PUSH = endingIn1(
+  `git commit --quiet --message "$MESSAGE" -- "$FILE" && timeout ${CLONE_LIMIT_S} git push --quiet origin "HEAD:refs/heads/$TARGET" && git rev-parse HEAD`,
+);
+const ASK_PASS = `#!/bin/sh
+case $1 in
+Username*) printf '%s\\n' "$GIT_USERNAME" ;;
+*) tr -d '\\r\\n' </git/password && echo ;;
+esac
+`;
+
+/**
+ * Changes a file on the remote's branch. A push that others overtook is made anew on top of theirs, never forced. A file that
+ * is already as `edit` wants it makes no commit.
+ *
+ * @param path relative to the repository's root
+ * @param edit gives the file's new text for the present one; called anew for each attempt
+ * @throws GitError: who pushes is refused, the branch is protected, no such repository, branch or file, no answer
+ */
+export async function commitFile(
+  remote: GitRemote,
+  path: string,
+  edit: (text: string) => string,
+  options: CommitOptions,
+): Promise<Commit> {
+  return await retried(() => attemptCommit(remote, remote.branch, path, edit, options), path, options);
+}
+
+/**
+ * As `commitFile`, on a branch of its own: it begins at the remote's branch if it isn't there yet.
+ *
+ * @throws GitError as `commitFile` does
+ */
+export async function commitFileToBranch(
+  remote: GitRemote,
+  branch: string,
+  path: string,
+  edit: (text: string) => string,
+  options: CommitOptions,
+): Promise<Commit> {
+  try {
+    return await commitFile({ ...remote, branch }, path, edit, options);
+  } catch (error) {
+    if (!(error instanceof GitError) || error.problem !== "branch") throw error;
+    return await retried(() => attemptCommit(remote, branch, path, edit, options), path, options);
+  }
+}
+
+async function retried(attempted: () => Promise<Commit>, path: string, options: CommitOptions): Promise<Commit> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attempted();
+    } catch (error) {
+      if (!(error instanceof GitError) || error.problem !== "overtaken" || attempt >= PUSH_ATTEMPTS) throw error;
+      options.log(`${path}: another push was first; once more on top of it`);
+      await realClock.sleep(RETRY_MS * attempt * Math.random());
+    }
+  }
+}
+
+/**
+ * Sets the image's tag in an environment's release file on the remote's branch: one scalar, everything else byte for byte.
+ *
+ * @param options.from the tag that it must have now
+ * @param options.branch another branch than the remote's, made when it isn't there
+ * @throws GitError as `commitFile` does, TagError, and ReleaseFileError (file, line, column)
+ */
+export async function commitTag(
+  remote: GitRemote,
+  { releaseFile }: EnvironmentEntry,
+  tag: string,
+  { from, branch, ...options }: CommitOptions & { from?: string; branch?: string },
+): Promise<TagCommit> {
+  let before = tag;
+  const edit = (text: string) => {
+    before = readRelease(text, releaseFile).tag;
+    if (from && before !== from && before !== tag)
+      throw new GitError("other", `${releaseFile} has ${before} by now, and not ${from}. Nothing was changed.`);
+    return setTag(text, tag, releaseFile);
+  };
+  const commit = branch
+    ? await commitFileToBranch(remote, branch, releaseFile, edit, options)
+    : await commitFile(remote, releaseFile, edit, options);
+  return { ...commit, before };
+}
+
+/** One clone of the remote's branch, one change, one push to `target`. */
+async function attemptCommit(
+  remote: GitRemote,
+  target: string,
+  path: string,
+  edit: (text: string) => string,
+  { author, message }: CommitOptions,
+): Promise<Commit> {
+  const cloned = await runGit(remote, gitContainer(remote), CLONE);
+  const head = cloned.stdout.trim();
+  const text = await textOf(remote, cloned.container, path);
+  const changed = edit(text);
+  if (changed === text) return { sha: head, changed: false };
+  const edited = uncached(cloned.container)
+    .withWorkdir("/work")
+    .withNewFile(path, changed)
+    .withEnvVariable("FILE", path)
+    .withEnvVariable("TARGET", target)
+    .withEnvVariable("MESSAGE", message);
+  const pushed = await runGit({ ...remote, branch: target }, withAuthor(edited, author), PUSH);
+  return { sha: pushed.stdout.trim(), changed: true };
+}
+
+/** Runs a script with git in it, and explains its failure. */
+export async function runGit(remote: GitRemote, container: Container, script: string): Promise<Outcome> {
+  const outcome = await exec(container, ["sh", "-c", script]);
+  if (outcome.code === 0) return outcome;
+  throw explainGitError(outcome.stderr, remote);
+}
+
+async function textOf({ url, branch }: GitRemote, cloned: Container, path: string): Promise<string> {
+  const found = await cloned.directory("/work").exists(path);
+  if (!found) throw new GitError("file", `The branch ${branch} of ${url} has no file ${path}.`);
+  return await cloned.file(`/work/${path}`).contents();
+}
+
+/** A container that may speak to the remote. */
+export function gitContainer({ url, branch, username, password, service, authority }: GitRemote): Container {
+  let container = uncached(dag.container().from(images.git))
+    .withNewFile("/git/askpass", ASK_PASS, { permissions: 0o755 })
+    .withMountedSecret("/git/password", password)
+    .withEnvVariable("GIT_ASKPASS", "/git/askpass")
+    .withEnvVariable("GIT_USERNAME", username)
+    .withEnvVariable("GIT_TERMINAL_PROMPT", "0")
+    .withEnvVariable("GIT_HTTP_LOW_SPEED_LIMIT", "1")
+    .withEnvVariable("GIT_HTTP_LOW_SPEED_TIME", "20")
+    .withEnvVariable("LC_ALL", "C") // its errors are read
+    .withEnvVariable("URL", url)
+    .withEnvVariable("BRANCH", branch);
+  if (service) container = container.withServiceBinding(hostOf(url), service);
+  if (!authority) return container;
+  return container.withNewFile("/git/authority.pem", authority).withEnvVariable("GIT_SSL_CAINFO", "/git/authority.pem");
+}
+
+function withAuthor(container: Container, author: string): Container {
+  const [, name, address] = /^\s*([^<>]+?)\s*<([^<>]*)>\s*$/.exec(author) ?? [];
+  if (!name || address === undefined)
+    throw new GitError("other", `${JSON.stringify(author)} is no author of a commit. Give one as "Name <address>".`);
+  let named = container;
+  for (const role of ["AUTHOR", "COMMITTER"])
+    named = named.withEnvVariable(`GIT_${role}_NAME`, name).withEnvVariable(`GIT_${role}_EMAIL`, address);
+  return named;
+}
+
+/**
+ * The host of a repository's URL.
+ *
+ * @throws GitError when it is no https URL, or holds credentials
+ */
+export function hostOf(url: string): string {
+  const { protocol, hostname, username, password } = URL.canParse(url)
+    ? new URL(url)
+    : { protocol: "", hostname: "", username: "", password: "" };
+  if (username || password)
+    throw new GitError("other", `The URL of the repository on ${hostname} holds credentials. Give them apart.`);
+  if (protocol !== "https:" || !hostname)
+    throw new GitError("other", `${JSON.stringify(url)} is no https URL of a repository.`);
+  return hostname;
+}

@@ -1,0 +1,80 @@
+/** Why a call to a git server failed. */
+export type GitProblem =
+  | "overtaken"
+  | "unauthorized"
+  | "forbidden"
+  | "protected"
+  | "repository"
+  | "branch"
+  | "file"
+  | "tls"
+  | "unreachable"
+  | "other";
+
+/** A failed call to a git server; `message` says where, why and what to do, and holds no credentials. */
+export class GitError extends Error {
+  override name = "GitError";
+  readonly problem: GitProblem;
+  constructor(problem: GitProblem, message: string) {
+    super(message);
+    this.problem = problem;
+  }
+}
+
+interface Place {
+  readonly url: string;
+  readonly branch: string;
+  readonly username: string;
+}
+
+/** What git says (LC_ALL=C), and what it means; the first that fits. */
+const problems: readonly [GitProblem, RegExp][] = [
+  ["protected", /protected branch|GH006|GH013|rule violations|pre-receive hook declined/i],
+  [
+    "overtaken",
+    /\(fetch first\)|\(non-fast-forward\)|cannot lock ref|failed to update ref|incorrect old value|reference already exists/i,
+  ],
+  ["forbidden", /error: 403|Permission to .* denied|write access to repository not granted|not allowed to push/i],
+  [
+    "unauthorized",
+    /Authentication failed|error: 401|could not read (Username|Password)|Invalid username or (password|token)|Password authentication is not supported/i,
+  ],
+  ["repository", /repository .*not found|error: 404/i],
+  ["branch", /Remote branch .* not found|couldn't find remote ref/i],
+  ["tls", /certificate|SSL|TLS/],
+  [
+    "unreachable",
+    /Could not resolve host|Failed to connect|Couldn't connect|Connection (refused|reset|timed out)|no answer within|Operation too slow|error: 5\d\d|Empty reply|early EOF|hung up/i,
+  ],
+];
+
+/** Turns what git said on its way out into an error for a reader. */
+export function explainGitError(stderr: string, { url, branch, username }: Place): GitError {
+  const said = saidBy(stderr);
+  const [problem = "other"] = problems.find(([, pattern]) => pattern.test(said)) ?? [];
+  const explained: Record<GitProblem, string> = {
+    overtaken: `Others pushed to ${branch} of ${url} again and again at the same moment; nothing was forced. Try again.`,
+    unauthorized: `${url} does not accept the password of ${username}. It may have expired, or be for another account.`,
+    forbidden: `${url} does not let ${username} push: the token needs write access to the repository's contents.`,
+    protected: `${url} does not let ${username} push to ${branch}, which is protected: let the branch's rules except ${username}, or bring the change by a pull request.`,
+    repository: `There is no repository at ${url}, or ${username} may not see it.`,
+    branch: `${url} has no branch ${branch}.`,
+    file: said,
+    tls: `The certificate that ${url} shows is not to be trusted.`,
+    unreachable: `The git server of ${url} does not answer.`,
+    other: `git failed at ${url}.`,
+  };
+  return new GitError(problem, `${explained[problem]}${said ? `\n${indented(said)}` : ""}`);
+}
+
+/** git's own words, without hints and without credentials. */
+function saidBy(stderr: string): string {
+  return stderr
+    .split("\n")
+    .map((line) => line.trimEnd().replace(/:\/\/[^/@\s]+@/g, "://"))
+    .filter((line) => line.trim() !== "" && !/^(hint|warning):/.test(line))
+    .slice(-12)
+    .join("\n");
+}
+
+const indented = (text: string) => text.replace(/^/gm, "  ");

@@ -1,0 +1,58 @@
+import type { ReleaseCommit } from "./evidence.js";
+import { execQuietly } from "./exec.js";
+import { CLONE_LIMIT_S, endingIn1, type GitRemote, gitContainer, runGit } from "./git.js";
+import { explainGitError, GitError } from "./gitErrors.js";
+
+/** A file of a branch as it is now, and the commits that changed it. */
+export interface FileHistory {
+  /** The branch's newest commit. */
+  readonly head: string;
+  /** The newest first. */
+  readonly commits: readonly ReleaseCommit[];
+}
+
+/** How far back is looked. */
+const LIMIT = 50;
+
+/** The whole history without files: what is asked of it can be anywhere. */
+const CLONE = endingIn1(
+  `timeout ${CLONE_LIMIT_S} git clone --quiet --single-branch --no-tags --no-checkout --branch "$BRANCH" "$URL" /work`,
+);
+const HISTORY = `cd /work && git rev-parse HEAD && git log -n ${LIMIT} --format=%H -- "$FILE" | while read -r commit; do
+  message=$(git log -1 --format=%B "$commit" | base64 -w 0)
+  if git cat-file -e "$commit:$FILE" 2>/dev/null; then text=$(git show "$commit:$FILE" | base64 -w 0); else text=-; fi
+  echo "$commit $message $text"
+done`;
+
+/**
+ * Reads how a file of a branch came to be as it is: the latest commits that changed it.
+ *
+ * @throws GitError: no such repository, branch or file, who reads is refused, no answer
+ */
+export async function historyOf(remote: GitRemote, path: string): Promise<FileHistory> {
+  const cloned = await runGit(remote, gitContainer(remote), CLONE);
+  // Quietly: the files' texts are of no use in the progress.
+  const outcome = await execQuietly(cloned.container.withEnvVariable("FILE", path), [
+    ...["sh", "-c", 'bash -euo pipefail -c "$1" || exit 1', "sh", HISTORY],
+  ]);
+  if (outcome.code !== 0) throw explainGitError(outcome.stderr, remote);
+  const [head = "", ...lines] = outcome.stdout.trim().split("\n");
+  const commits = lines.map(parseLine);
+  if (commits[0]?.text === undefined)
+    throw new GitError("file", `The branch ${remote.branch} of ${remote.url} has no file ${path}.`);
+  return { head, commits };
+}
+
+function parseLine(line: string): ReleaseCommit {
+  const [sha = "", message = "", text = "-"] = line.split(" ");
+  const plain = (encoded: string) => Buffer.from(encoded, "base64").toString("utf8");
+  return { sha, message: plain(message), text: text === "-" ? undefined : plain(text) };
+}
+
+/** Whether a commit of the branch holds another one. */
+export async function holdsCommit(remote: GitRemote, commit: string, other: string): Promise<boolean> {
+  const container = gitContainer(remote).withEnvVariable("COMMIT", commit).withEnvVariable("OTHER", other);
+  const cloned = await runGit(remote, container, CLONE);
+  const asked = 'git -C /work merge-base --is-ancestor "$OTHER" "$COMMIT" 2>/dev/null && echo yes || echo no';
+  return (await runGit(remote, cloned.container, asked)).stdout.trim() === "yes";
+}

@@ -1,0 +1,105 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { type Container, type Directory, dag, type Secret, type Service } from "@dagger.io/dagger";
+import { peerCertificate } from "./certificates.js";
+import { type GitRemote, hostOf } from "./git.js";
+import { images } from "./images.js";
+import { repositoryPath } from "./repositoryUrl.js";
+import { realClock } from "./steps.js";
+
+/** Who pushes to the throwaway server. */
+const USERNAME = "git";
+const PORT = 443;
+const ROOT = "/srv/git";
+
+/** A git server that lives as long as the run that started it, and stands for the host of its repository's URL. */
+export interface ThrowawayGitServer {
+  readonly remote: GitRemote & { readonly service: Service; readonly authority: string };
+  /** Its address in the engine's network, where it answers on port 443. */
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a git server in the engine with a repository that holds the working tree as its one commit. As with a public
+ * repository on GitHub everybody may read, and who pushes needs the password; TLS, with an authority of its own.
+ *
+ * @param url where the repository seems to be: `https://github.com/owner/name`
+ */
+export async function startGitServer(
+  source: Directory,
+  at: { url: string; branch: string },
+): Promise<ThrowawayGitServer> {
+  const password = dag.setSecret(`git-password-${randomUUID()}`, randomBytes(24).toString("base64url"));
+  const service = gitServerContainer(source, { ...at, password }).asService({ args: ["node", "/git/server.mjs"] });
+  return await startedGitServer(service, { ...at, password });
+}
+
+/** The server's container, to be started by `node /git/server.mjs`. */
+export function gitServerContainer(
+  source: Directory,
+  { url, branch, password }: { url: string; branch: string; password: Secret },
+): Container {
+  return dag
+    .container()
+    .from(images.git)
+    .withFile("/git/server.mjs", dag.currentModule().source().file("git/server.mjs"))
+    .withDirectory(`${ROOT}/${repositoryPath(url)}.git`, repositoryOf(source, branch))
+    .withEnvVariable("SERVER", randomUUID()) // each run has one of its own
+    .withEnvVariable("GIT_PROJECT_ROOT", ROOT)
+    .withEnvVariable("GIT_PUBLIC", "1")
+    .withEnvVariable("TLS_NAMES", hostOf(url))
+    .withEnvVariable("PORT", `${PORT}`)
+    .withSecretVariable("GIT_PASSWORD", password)
+    .withExposedPort(PORT);
+}
+
+/** Starts a service made from `gitServerContainer`. */
+export async function startedGitServer(
+  service: Service,
+  { url, branch, password }: { url: string; branch: string; password: Secret },
+): Promise<ThrowawayGitServer> {
+  await service.start();
+  const { address } = await lookup(await service.hostname(), { family: 4 });
+  const authority = await firstCertificate(address, hostOf(url));
+  return {
+    remote: { url, branch, username: USERNAME, password, service, authority },
+    address,
+    stop: async () => {
+      await service.stop({ kill: true });
+    },
+  };
+}
+
+/** The certificate that the server shows: it was started a moment ago in this run's own network, so it is believed. */
+async function firstCertificate(address: string, servername: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await peerCertificate(address, PORT, servername);
+    } catch (error) {
+      if (attempt >= 20) throw error;
+      await realClock.sleep(250);
+    }
+  }
+}
+
+/** A bare repository whose one commit holds the folder, without what its .gitignore names. */
+function repositoryOf(source: Directory, branch: string): Directory {
+  const script = [
+    'git init --quiet --bare --initial-branch="$BRANCH" /bare',
+    "git --git-dir=/bare --work-tree=/source add --all",
+    "git --git-dir=/bare --work-tree=/source commit --quiet --message 'The working tree'",
+    "rm /bare/index",
+  ];
+  let container = dag
+    .container()
+    .from(images.git)
+    .withMountedDirectory("/source", source)
+    .withEnvVariable("BRANCH", branch);
+  for (const role of ["AUTHOR", "COMMITTER"])
+    container = container
+      .withEnvVariable(`GIT_${role}_NAME`, "helloworld-infrastructure")
+      .withEnvVariable(`GIT_${role}_EMAIL`, "pipeline@helloworld.invalid")
+      .withEnvVariable(`GIT_${role}_DATE`, "2026-01-01T00:00:00Z"); // the same tree is the same commit, and in the cache
+  return container.withExec(["sh", "-euc", script.join("\n")]).directory("/bare");
+}

@@ -1,0 +1,146 @@
+import type { Directory } from "@dagger.io/dagger";
+import { type Delivery, describeCommit, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
+import type { EnvironmentEntry } from "./environments.js";
+import { releaseMessage, tagBefore } from "./evidence.js";
+import { requestSync, syncSource } from "./flux.js";
+import { durationSeconds, type GitRepository } from "./fluxObjects.js";
+import { commitFile, type GitRemote, type TagCommit } from "./git.js";
+import { historyOf, holdsCommit } from "./gitHistory.js";
+import type { Cluster } from "./kubernetes.js";
+import { readRelease, setTag } from "./release.js";
+import { ReleaseFailure, type ReleaseResult, waitForRelease } from "./releaseChain.js";
+import { releaseOf } from "./releaseFile.js";
+import { isSameRepository } from "./repositoryUrl.js";
+import type { Log, Run } from "./steps.js";
+import { rolloutChart } from "./timeline.js";
+
+/** The most that a release without an analysis may take from the commit on, in seconds. */
+const RELEASE_TIMEOUT_SECONDS = 300;
+
+/** An environment that Flux brings from git. */
+export interface GitopsTarget extends Delivery {
+  readonly api: Cluster;
+  readonly environment: EnvironmentEntry;
+  /** The most that a release may take, in seconds; it ends much earlier when it can't come good. */
+  readonly timeoutSeconds?: number;
+  readonly log: Log;
+}
+
+/**
+ * Brings a tag out through git: commits it to the environment's release file, asks Flux to look, and waits until that
+ * commit is out. A tag that is there already makes no commit.
+ *
+ * @throws GitError, or ReleaseFailure with the link that can't come good
+ */
+export async function releaseThroughGit(
+  target: GitopsTarget,
+  tag: string,
+): Promise<{ commit: TagCommit; release: ReleaseResult }> {
+  const commit = await publishTag(target, target.environment, { tag }, target.log);
+  return { commit, release: await bringOut(target, tag, commit.sha) };
+}
+
+/** Asks Flux to take a commit now, and waits until the tag in it is out. */
+export async function bringOut(target: GitopsTarget, tag: string, commit: string): Promise<ReleaseResult> {
+  const [release] = await Promise.all([
+    waitForTag(target, tag, commit),
+    requestSync(target.api, target.environment, commit),
+  ]);
+  return release;
+}
+
+/** Draws the way of a release into a report, whether it comes out or not. */
+export async function drawnOut(run: Run, title: string, work: () => Promise<ReleaseResult>): Promise<ReleaseResult> {
+  try {
+    const out = await work();
+    run.attach(rolloutChart(title, out.timeline, out.seconds));
+    return out;
+  } catch (error) {
+    if (error instanceof ReleaseFailure) run.attach(rolloutChart(title, error.timeline, error.seconds));
+    throw error;
+  }
+}
+
+/** Waits until a tag is out that is in git already; with a commit, until that one has arrived, or a later one that holds it. */
+export async function waitForTag(
+  { api, remote, environment, timeoutSeconds = RELEASE_TIMEOUT_SECONDS, log }: GitopsTarget,
+  tag: string,
+  revision?: string,
+): Promise<ReleaseResult> {
+  return await waitForRelease(api, {
+    namespace: environment.namespace,
+    helmRelease: environment.helmRelease,
+    ...(revision && { revision, contains: (commit: string) => holdsCommit(remote, commit, revision) }),
+    tag,
+    timeoutSeconds,
+    log,
+  });
+}
+
+/** A tag that failed, and how it came into the release file. */
+export interface FailedTag {
+  readonly tag: string;
+  readonly commit: TagCommit;
+}
+
+/**
+ * Takes a tag that failed back: the release file gets the tag from before by a commit, and that one is waited for. A file that
+ * has another tag by now is left alone.
+ *
+ * @returns what was done, in a line
+ * @throws GitError, ReleaseFailure
+ */
+export async function takeBack(target: GitopsTarget, { tag, commit }: FailedTag): Promise<string> {
+  const { remote, environment, author = PIPELINE_AUTHOR, run, log } = target;
+  const { releaseFile: file } = environment;
+  // A run that found its tag there, left by one that was cancelled, knows only from history what was before.
+  const to = commit.changed ? commit.before : tagBefore((await historyOf(remote, file)).commits, file);
+  if (!to) return `${file} keeps ${tag}: it never had another one`;
+  let present = tag;
+  const edit = (text: string) => {
+    present = readRelease(text, file).tag;
+    return present === tag ? setTag(text, to, file) : text;
+  };
+  const message = releaseMessage({ file, tag: to, rolledBack: { tag, commit: commit.sha }, ...(run && { run }) });
+  const reverted = await commitFile(remote, file, edit, { author, message, log });
+  if (present !== tag) return `${file} has ${present} by now, and was left alone`;
+  log(`${file} → ${to}: ${describeCommit(remote, { ...reverted, before: tag })}`);
+  const { seconds } = await bringOut(target, to, reverted.sha);
+  return `${to} again, by ${reverted.sha.slice(0, 7)}; out after ${Math.round(seconds)} s`;
+}
+
+/**
+ * Looks whether Flux brings an environment from git, so that a tag is a commit there.
+ *
+ * @param remote the repository that the commit would go to
+ * @throws Error when Flux follows another repository or branch than that one
+ */
+export async function followsGit(api: Cluster, environment: EnvironmentEntry, remote?: GitRemote): Promise<boolean> {
+  const { spec } = ((await api.findObject(syncSource)) ?? {}) as GitRepository;
+  if (!spec?.url) return false;
+  const branch = spec.ref?.branch ?? "master";
+  if (remote && (!isSameRepository(spec.url, remote.url) || branch !== remote.branch))
+    throw new Error(
+      `Flux in ${environment.name} follows ${branch} of ${spec.url}, and the tag would be committed to ${remote.branch} of ${remote.url}: ` +
+        "it would never arrive. Is it the right cluster? Nothing was changed.",
+    );
+  return true;
+}
+
+/** The most that a release may take in an environment, in seconds: where Flagger analyses it, with all of its checks. */
+export async function releaseTimeout(source: Directory, environment: EnvironmentEntry): Promise<number> {
+  return RELEASE_TIMEOUT_SECONDS + analysisSeconds((await releaseOf(source, environment)).values);
+}
+
+/** How long an analysis by Flagger can go on, by the values of the chart. */
+export function analysisSeconds({ canary }: Record<string, unknown>): number {
+  const { enabled, interval, iterations, threshold, progressDeadlineSeconds } = (canary ?? {}) as Record<
+    string,
+    unknown
+  >;
+  if (enabled !== true) return 0;
+  const number = (value: unknown, otherwise: number) => (typeof value === "number" ? value : otherwise);
+  // To see the new version, to warm it up, to promote it and to finish each take an interval too.
+  const checks = number(iterations, 5) + number(threshold, 3) + 4;
+  return (durationSeconds(String(interval)) ?? 30) * checks + number(progressDeadlineSeconds, 300);
+}

@@ -1,0 +1,79 @@
+import type { Directory } from "@dagger.io/dagger";
+import { startCluster, type ThrowawayCluster } from "./cluster.js";
+import { repositoryOf } from "./delivery.js";
+import { prepareNamespace } from "./deployment.js";
+import { type EnvironmentEntry, folderOf } from "./environments.js";
+import { fluxImages, followBranch, installFlux, waitForFlux } from "./flux.js";
+import { hostOf } from "./git.js";
+import { startGitServer, type ThrowawayGitServer } from "./gitServer.js";
+import type { AppRegistry } from "./registry.js";
+import type { Log } from "./steps.js";
+
+/** What Terraform installs on EKS, for a throwaway cluster. */
+export const LOCAL = "clusters/local";
+
+/** The images of `clusters/local`, so that they lie on the node from the start. */
+export async function localImages(source: Directory): Promise<string[]> {
+  const files = await Promise.all((await source.glob(`${LOCAL}/*.yaml`)).map((path) => source.file(path).contents()));
+  return [...new Set(files.flatMap((text) => [...text.matchAll(/^ +image: (\S+)$/gm)].map(([, image = ""]) => image)))];
+}
+
+/** A throwaway cluster with Flux, which follows a throwaway git server. */
+export interface ThrowawayPlatform extends ThrowawayCluster {
+  readonly git: ThrowawayGitServer;
+}
+
+/** What a throwaway platform is made of. */
+export interface PlatformOptions {
+  readonly source: Directory;
+  /** Whose folder of clusters/ Flux follows. */
+  readonly environment: EnvironmentEntry;
+  readonly registry?: AppRegistry;
+  /** Another way to start the git server. */
+  readonly startGit?: typeof startGitServer;
+  readonly log: Log;
+}
+
+/**
+ * Starts a node, a git server with the working tree in place of the one on the internet, and Flux, which installs from it
+ * what an environment's folder says, by the same files as on EKS. Returns when Flux is ready.
+ */
+export async function startPlatform(options: PlatformOptions): Promise<ThrowawayPlatform> {
+  const { source, environment, registry, startGit = startGitServer, log } = options;
+  const opened = await Promise.allSettled([
+    localImages(source).then((local) => startCluster({ registry, images: [...fluxImages, ...local], log })),
+    repositoryOf(source, environment).then((at) => startGit(source, at)),
+  ] as const);
+  const [cluster, git] = opened;
+  if (cluster.status === "rejected" || git.status === "rejected") {
+    for (const one of opened) if (one.status === "fulfilled") await one.value.stop();
+    throw opened.find((one) => one.status === "rejected")?.reason;
+  }
+  const platform = {
+    ...cluster.value,
+    git: git.value,
+    stop: async () => void (await Promise.all([cluster.value.stop(), git.value.stop()])),
+  };
+  try {
+    await openFlux(platform, options);
+    return platform;
+  } catch (error) {
+    await platform.stop();
+    throw error;
+  }
+}
+
+async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): Promise<void> {
+  const { source, environment, registry, log } = options;
+  const { api, git } = platform;
+  const { remote, address } = git;
+  const standIn = { host: hostOf(remote.url), address, authority: remote.authority };
+  await Promise.all([
+    installFlux(api, standIn),
+    // The secret to pull with is there before the first pod.
+    prepareNamespace({ source, environment, target: platform }, registry),
+  ]);
+  await followBranch(api, remote, folderOf(environment), [{ name: "platform", path: LOCAL }]);
+  log(`Flux is installed and follows ${folderOf(environment)} of ${remote.url}, which is a git server of this run`);
+  await waitForFlux(api, log);
+}

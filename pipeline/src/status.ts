@@ -1,0 +1,247 @@
+import { eventLines, isReady } from "./diagnosis.js";
+import type { EnvironmentEntry } from "./environments.js";
+import type { Standing } from "./fluxLinks.js";
+import { type Condition, conditionOf, eventsAbout, imageTag, millisecondsOf, timeOf } from "./fluxObjects.js";
+import { lookAtRelease, type ReleaseApi, type Snapshot } from "./releaseChain.js";
+import { cell, markdownTable } from "./report.js";
+import { selectorText, type V1Deployment, type V1Pod } from "./rollout.js";
+import { type Clock, realClock } from "./steps.js";
+
+/** What `status` is asked about. */
+export interface StatusQuestion {
+  readonly environment: EnvironmentEntry;
+  /** The tag in the environment's release file. */
+  readonly tag: string;
+  readonly clock?: Clock;
+}
+
+/** One line of the table. */
+interface Row {
+  readonly what: string;
+  readonly state: string;
+  /** When it came to be so, in milliseconds; 0 when that isn't known. */
+  readonly since?: number;
+  readonly detail: string;
+}
+
+/** What to look at first, and how. */
+interface Hint {
+  readonly what: string;
+  readonly next: string;
+}
+
+/**
+ * How an environment stands, in one Markdown table: the tag in git and the one that serves, each link from git to the pods,
+ * the last deploy, drift; and what to look at first when something is wrong. A cluster may lack Flux or Flagger.
+ */
+export async function statusOf(
+  api: ReleaseApi,
+  { environment, tag, clock = realClock }: StatusQuestion,
+): Promise<string> {
+  const { namespace, helmRelease } = environment;
+  const [{ standings, objects }, hasFlux, hasFlagger] = await Promise.all([
+    lookAtRelease(api, { namespace, helmRelease, clock }),
+    hasKind(api, "helmreleases.helm.toolkit.fluxcd.io"),
+    hasKind(api, "canaries.flagger.app"),
+  ]);
+  const pods = await podsOf(api, namespace, objects);
+  const now = clock.now();
+  const links = standings.filter(({ link }) => hasFlux || link === "Deployment" || link === "Canary");
+  const rows: Row[] = [
+    { what: "tag in git", state: tag, detail: environment.releaseFile },
+    runningRow(objects),
+    ...(hasFlux ? [] : [absent("Flux", "nothing follows git here: `deploy` brings a version out")]),
+    ...links.map((standing) => linkRow(standing, objects)),
+    ...(hasFlagger ? [] : [absent("Flagger", "a new version is not analysed before it serves")]),
+    podsRow(pods),
+    ...(hasFlux ? [deployRow(objects), driftRow(objects)] : []),
+  ];
+  const hint = firstHint(tag, links, objects, pods, namespace);
+  const lines = rows.map(({ what, state, since, detail }) => [
+    cell(what),
+    cell(state),
+    since ? ago(now - since) : "",
+    cell(shorten(detail)),
+  ]);
+  return [
+    `## ${environment.name}: ${hint ? "look at it" : "all is well"}`,
+    "",
+    ...markdownTable(["What", "State", "Since", "Detail"], lines),
+    "",
+    ...(hint ? [`**Look first at:** ${hint.what}`, "", `Next: ${hint.next}`, ""] : []),
+  ].join("\n");
+}
+
+/** Whether the cluster knows a kind; one that may not be looked up is taken for there. */
+async function hasKind(api: ReleaseApi, name: string): Promise<boolean> {
+  const reference = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", name };
+  try {
+    return (await api.findObject(reference)) !== undefined;
+  } catch (error) {
+    if (error instanceof Error && "problem" in error && error.problem === "forbidden") return true;
+    throw error;
+  }
+}
+
+async function podsOf(api: ReleaseApi, namespace: string, { target, primary }: Snapshot): Promise<V1Pod[]> {
+  const selectors = [target, primary]
+    .map((deployment) => selectorText(deployment?.spec?.selector))
+    .filter((selector) => selector !== "");
+  const lists = await Promise.all(selectors.map((selector) => api.listPods(namespace, selector)));
+  // A selector of labels that Flagger leaves alone takes in the pods of both.
+  const pods = new Map(lists.flat().map((pod) => [pod.metadata?.uid, pod]));
+  return [...pods.values()].filter(
+    ({ metadata, status }) => !metadata?.deletionTimestamp && status?.phase !== "Succeeded",
+  );
+}
+
+// --- rows -------------------------------------------------------------------------------------------------------------
+
+function absent(what: string, detail: string): Row {
+  return { what, state: "not installed", detail };
+}
+
+function runningRow(objects: Snapshot): Row {
+  const { canary, target, primary } = objects;
+  const serving = servingOf(objects);
+  if (!serving) return { what: "tag running", state: "none", detail: "there is no Deployment" };
+  const other = canary && target && primary && tagOf(target) !== tagOf(primary) ? tagOf(target) : undefined;
+  const detail = `Deployment ${serving.metadata?.name}${other ? `; ${other} is not promoted (${canary?.status?.phase})` : ""}`;
+  return { what: "tag running", state: tagOf(serving) ?? "?", detail };
+}
+
+/** The tag that users get; none where nothing runs. */
+export function servingTag(objects: Snapshot): string | undefined {
+  const serving = servingOf(objects);
+  return serving && tagOf(serving);
+}
+
+/** The Deployment that users reach: with Flagger it is the primary. */
+function servingOf({ canary, target, primary }: Snapshot): V1Deployment | undefined {
+  return canary ? (primary ?? target) : target;
+}
+
+function linkRow(standing: Standing, objects: Snapshot): Row {
+  const { link, name, text } = standing;
+  const object = objectOf(standing, objects);
+  const condition = conditionOf(object, link === "Canary" ? "Promoted" : "Ready");
+  const since = millisecondsOf(condition?.lastTransitionTime);
+  return { what: `${link} ${name}`, state: stateOf(standing, object), since, detail: text };
+}
+
+type Watched = { spec?: { suspend?: boolean }; status?: { conditions?: readonly Condition[] } } | undefined;
+
+function objectOf({ link, name }: Standing, objects: Snapshot): Watched {
+  const { source, kustomization, chartSource, chart, release, canary } = objects;
+  if (link === "GitRepository")
+    return name === `${source?.metadata?.namespace}/${source?.metadata?.name}` ? source : chartSource;
+  const known = { Kustomization: kustomization, HelmChart: chart, HelmRelease: release, Canary: canary };
+  return link === "Deployment" ? undefined : known[link];
+}
+
+function stateOf({ arrived, trouble }: Standing, object: Watched): string {
+  if (object?.spec?.suspend) return "suspended";
+  if (arrived) return "ready";
+  return trouble ? "**failed**" : "in progress";
+}
+
+function podsRow(pods: readonly V1Pod[]): Row {
+  const ready = pods.filter(isReady).length;
+  const restarts = pods
+    .flatMap(({ status }) => status?.containerStatuses ?? [])
+    .reduce((sum, { restartCount }) => sum + restartCount, 0);
+  return { what: "pods", state: `${ready} of ${pods.length} ready`, detail: `${restarts} restarts` };
+}
+
+function deployRow({ release }: Snapshot): Row {
+  const [last, before] = release?.status?.history ?? [];
+  if (!last) return { what: "last deploy", state: "none", detail: "Helm has released nothing yet" };
+  const earlier = before ? `; before it ${before.chartVersion} (${before.status})` : "";
+  return {
+    what: "last deploy",
+    state: last.status ?? "?",
+    since: millisecondsOf(last.lastDeployed),
+    detail: `revision ${last.version}, chart ${last.chartVersion}${earlier}`,
+  };
+}
+
+function driftRow({ release, events }: Snapshot): Row {
+  const drifted = conditionOf(release, "Drifted");
+  const [event] = eventsAbout("HelmRelease", release?.metadata?.name ?? "", events)
+    .filter(({ reason }) => reason?.startsWith("Drift"))
+    .sort((a, b) => timeOf(b) - timeOf(a));
+  const lately = event ? `lately: ${eventLines([event])[0]}` : "";
+  if (!drifted) return { what: "drift", state: "not looked for", detail: lately || "spec.driftDetection is off" };
+  const since = millisecondsOf(drifted.lastTransitionTime);
+  if (drifted.status === "True") return { what: "drift", state: "**yes**", since, detail: drifted.message ?? "" };
+  return { what: "drift", state: "none", since, detail: lately };
+}
+
+// --- what is wrong ----------------------------------------------------------------------------------------------------
+
+function firstHint(
+  tag: string,
+  standings: readonly Standing[],
+  objects: Snapshot,
+  pods: readonly V1Pod[],
+  namespace: string,
+): Hint | undefined {
+  const troubled = standings.find(({ trouble }) => trouble);
+  if (troubled?.trouble)
+    return {
+      what: `${troubled.link} ${troubled.name}: ${troubled.trouble.what}. ${troubled.trouble.cause}`,
+      next: troubled.trouble.next,
+    };
+  const suspended = standings.find((standing) => objectOf(standing, objects)?.spec?.suspend);
+  if (suspended)
+    return {
+      what: `${suspended.link} ${suspended.name} is suspended: what changes in git does not arrive`,
+      next: `kubectl -n ${suspended.name.split("/")[0]} get ${suspended.link.toLowerCase()} -o wide, then: flux resume`,
+    };
+  const open = standings.find(({ arrived }) => !arrived);
+  if (open)
+    return {
+      what: `${open.link} ${open.name}, which is in progress: ${open.text}`,
+      next: "the same call in a minute",
+    };
+  const drifted = conditionOf(objects.release, "Drifted");
+  if (drifted?.status === "True")
+    return {
+      what: `what was changed by hand: ${drifted.message?.split("\n").slice(0, 3).join(" ")}`,
+      next: `kubectl -n ${namespace} describe helmrelease ${objects.release?.metadata?.name}`,
+    };
+  const running = servingTag(objects);
+  if (running !== tag)
+    return {
+      what: `git says ${tag}, and ${running ?? "nothing"} runs: the commit is not in the cluster, or not pushed`,
+      next: "git status; git log -1 origin/main; then compare with the GitRepository's revision above",
+    };
+  const unready = pods.find((pod) => !isReady(pod));
+  if (!unready) return undefined;
+  return {
+    what: `the pod ${unready.metadata?.name}, which is not ready`,
+    next: `kubectl -n ${namespace} describe pod ${unready.metadata?.name}`,
+  };
+}
+
+// --- words ------------------------------------------------------------------------------------------------------------
+
+const LONGEST_DETAIL = 160;
+
+function shorten(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > LONGEST_DETAIL ? `${line.slice(0, LONGEST_DETAIL)} …` : line;
+}
+
+function tagOf(deployment: V1Deployment): string | undefined {
+  return imageTag(deployment.spec?.template.spec?.containers[0]?.image);
+}
+
+/** `12 s`, `3 min`, `5 h`, `2 d`: what lies further back needs no more. */
+function ago(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}

@@ -1,0 +1,147 @@
+/** Progressive delivery on a node, as Flux brings it from git, with a client that sends requests all the time. */
+import type { Directory } from "@dagger.io/dagger";
+import { sampleRegistry } from "./app.js";
+import { PIPELINE_AUTHOR } from "./delivery.js";
+import { environment } from "./environments.js";
+import { requestSync } from "./flux.js";
+import { commitTag } from "./git.js";
+import { images } from "./images.js";
+import type { Cluster } from "./kubernetes.js";
+import { startPlatform, type ThrowawayPlatform } from "./platform.js";
+import { checkHttp } from "./probe.js";
+import { imageRepository } from "./releaseFile.js";
+import { type Log, realClock } from "./steps.js";
+
+const local = environment("local");
+const canary = {
+  apiVersion: "flagger.app/v1beta1",
+  kind: "Canary",
+  namespace: local.namespace,
+  name: local.helmRelease,
+};
+
+/** What an analysis ended with. */
+export interface Analysis {
+  readonly phase: string;
+  readonly seconds: number;
+  /** What Flagger said meanwhile, with seconds since the release. */
+  readonly said: readonly string[];
+  /** The version that users get afterwards. */
+  readonly serves: string;
+}
+
+/** A platform that Flux makes of clusters/local and clusters/dev, where a pod that never gets Ready is given up soon. */
+export async function openPlatform(source: Directory, log: Log): Promise<ThrowawayPlatform> {
+  const registry = await sampleRegistry(source, await imageRepository(source, local));
+  const file = local.releaseFile;
+  const text = await source.file(file).contents();
+  const patient = text.replace(/progressDeadlineSeconds: \d+/, "progressDeadlineSeconds: 20");
+  return await startPlatform({ source: source.withNewFile(file, patient), environment: local, registry, log });
+}
+
+/** Commits a tag. */
+export async function commit({ api, git }: ThrowawayPlatform, tag: string, log: Log): Promise<void> {
+  const { sha } = await commitTag(git.remote, local, tag, { author: PIPELINE_AUTHOR, message: tag, log });
+  await requestSync(api, local, sha);
+}
+
+/** Does something and waits until Flagger has judged what comes of it. */
+export async function analysed(
+  { api }: ThrowawayPlatform,
+  ends: readonly string[],
+  release: () => Promise<void>,
+): Promise<Analysis> {
+  const started = Date.now();
+  const seconds = () => (Date.now() - started) / 1000;
+  await release();
+  const said = new Map<string, number>();
+  let hasBegun = false;
+  for (;;) {
+    const { phase = "" } = ((await api.findObject(canary))?.status ?? {}) as { phase?: string };
+    for (const line of await sayings(api, started)) if (!said.has(line)) said.set(line, seconds());
+    hasBegun ||= !ends.includes(phase);
+    if (hasBegun && ends.includes(phase)) {
+      const lines = [...said].map(([line, at]) => `${at.toFixed(0)} s: ${line}`);
+      return { phase, seconds: seconds(), said: lines, serves: await served(api) };
+    }
+    if (seconds() > 240)
+      throw new Error(`the canary is ${phase || "not seen"} after 240 s:\n${[...said.keys()].join("\n")}`);
+    await realClock.sleep(500);
+  }
+}
+
+/** Flagger's events since a moment, the oldest first. */
+async function sayings(api: Cluster, since: number): Promise<string[]> {
+  const events = await api.listEvents(local.namespace);
+  const at = (event: (typeof events)[number]) => new Date(event.lastTimestamp ?? 0).getTime();
+  return events
+    .filter((event) => event.involvedObject.kind === "Canary" && at(event) >= since)
+    .sort((one, other) => at(one) - at(other))
+    .map(({ message = "" }) => message);
+}
+
+async function served(api: Cluster): Promise<string> {
+  const forward = await api.portForward(local.namespace, local.helmRelease, 8080);
+  try {
+    const { status, versions } = await checkHttp(forward.url);
+    return `${status} ${versions.join(" ")}`;
+  } finally {
+    await forward.close();
+  }
+}
+
+/** What a namespace of restricted pods asks for. */
+const restricted = {
+  securityContext: { runAsNonRoot: true, runAsUser: 65534, seccompProfile: { type: "RuntimeDefault" } },
+};
+const unprivileged = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
+
+/** A pod that sends 20 requests a second to the application's Service, each on a connection of its own. */
+const client = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "client", namespace: local.namespace },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    ...restricted,
+    containers: [
+      {
+        name: "client",
+        image: images.flaggerLoadtester,
+        imagePullPolicy: "IfNotPresent",
+        securityContext: unprivileged,
+        // A short report for every five seconds: the lines with what was answered, and how often.
+        command: [
+          "sh",
+          "-c",
+          `url=http://${local.helmRelease}.${local.namespace}:8080/
+          until curl -sf $url; do sleep 0.1; done
+          while :; do
+            from=$(date +%T)
+            hey -z 5s -q 10 -c 2 -t 5 -disable-keepalive $url | sed -nE "s/^ +(\\[[0-9]+\\].*)/$from \\1/p"
+          done`,
+        ],
+      },
+    ],
+  },
+};
+
+export async function startClient(api: Cluster): Promise<void> {
+  await api.applyObject(client);
+}
+
+/** What the client was answered: status or error, and how often. */
+export async function answersOf(api: Cluster): Promise<Record<string, number>> {
+  const text = await api.podLog(
+    { namespace: local.namespace, pod: "client", container: "client", previous: false },
+    5000,
+  );
+  const answers: Record<string, number> = {};
+  for (const line of text.split("\n")) {
+    const [, from = "", code = "", rest = ""] = /^(\S+) \[(\d+)\]\s+(.+)/.exec(line) ?? [];
+    const answered = /^(\d+) responses/.exec(rest)?.[1];
+    const [name, count] = answered ? [code, answered] : [`${from} ${rest}`, code];
+    if (name.trim()) answers[name] = (answers[name] ?? 0) + Number(count);
+  }
+  return answers;
+}

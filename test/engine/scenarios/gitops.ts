@@ -1,0 +1,172 @@
+/**
+ * Flux on a node, from a git server of the run: what it brings out, and what happens to commits that can't be taken, are
+ * pushed at the same time, or come while the server is away.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { type Directory, dag } from "@dagger.io/dagger";
+import { sampleRegistry } from "./app.js";
+import { underLoad } from "./endToEnd.js";
+import { environment } from "./environments.js";
+import { exec, uncached } from "./exec.js";
+import { requestSync } from "./flux.js";
+import { commitFile, commitTag, type GitRemote } from "./git.js";
+import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
+import { gitServerContainer, startedGitServer } from "./gitServer.js";
+import { images } from "./images.js";
+import { startPlatform, type ThrowawayPlatform } from "./platform.js";
+import { waitForRelease } from "./releaseChain.js";
+import { imageRepository } from "./releaseFile.js";
+import { realClock } from "./steps.js";
+
+const local = environment("local");
+const log = (line: string) => console.log(line);
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const options = { author: "Test <test@helloworld.invalid>", message: "a change of the test", log };
+
+/** In the order of its life; one line for each case. */
+export async function gitopsCases(source: Directory): Promise<Record<string, unknown>> {
+  const started = Date.now();
+  const registry = await sampleRegistry(source, await imageRepository(source, local));
+  const away = awaySwitch();
+  const platform = await startPlatform({ source, environment: local, registry, startGit: away.startGit, log });
+  const results: Record<string, unknown> = { "flux ready": (Date.now() - started) / 1000 };
+  const note = async (name: string, work: () => Promise<unknown>) => {
+    const began = Date.now();
+    results[name] = await work().catch(textOf);
+    log(`${name} (${((Date.now() - began) / 1000).toFixed(1)} s): ${JSON.stringify(results[name])}`);
+  };
+  try {
+    await cases(platform, away, note);
+  } finally {
+    await platform.stop();
+  }
+  return results;
+}
+
+type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
+
+async function cases(platform: ThrowawayPlatform, away: ReturnType<typeof awaySwitch>, note: Note): Promise<void> {
+  const { api } = platform;
+  const { remote } = platform.git;
+  const target = { api, remote, environment: local, log };
+  const wrong: GitRemote = { ...remote, password: dag.setSecret(`wrong-${randomUUID()}`, "wrong-password-1234") };
+  await note("installed", async () => (await waitForTag(target, "v0.1.0")).tag);
+  await note("upgraded", async () => {
+    const { value, summary } = await underLoad(api, local, () => releaseThroughGit(target, "v0.2.0"));
+    return { tag: value.release.tag, changed: value.commit.changed, summary };
+  });
+  await note("the same tag again", async () => {
+    const before = await commits(remote);
+    const { commit } = await releaseThroughGit(target, "v0.2.0");
+    return {
+      changed: commit.changed,
+      same: commit.sha === before[0],
+      more: (await commits(remote)).length - before.length,
+    };
+  });
+  await note("five clients at once", async () => {
+    const before = await commits(remote);
+    const numbers = [1, 2, 3, 4, 5];
+    const append = (line: string) => (text: string) => `${text}# ${line}\n`;
+    await Promise.all(
+      numbers.map((number) => commitFile(remote, "clusters/dev/namespace.yaml", append(`client ${number}`), options)),
+    );
+    const after = await commits(remote);
+    const text = await fileOf(remote, "clusters/dev/namespace.yaml");
+    const isLinear = after.slice(numbers.length).join() === before.join();
+    return {
+      commits: after.length - before.length,
+      isLinear,
+      all: numbers.every((n) => text.includes(`client ${n}\n`)),
+    };
+  });
+  await note("a wrong password", () => commitTag(wrong, local, "v0.1.0", options));
+  await note("no such repository", () =>
+    commitTag({ ...remote, url: `${remote.url}-other` }, local, "v0.1.0", options),
+  );
+  await note("no such branch", () => commitTag({ ...remote, branch: "other" }, local, "v0.1.0", options));
+  await note("no such file", () => commitFile(remote, "clusters/dev/nothing.yaml", (text) => text, options));
+  await note("an untrusted server", () => commitTag({ ...remote, authority: undefined }, local, "v0.1.0", options));
+  await note("no such server", () =>
+    commitTag({ ...remote, url: "https://git.nowhere.invalid/a/b", service: undefined }, local, "v0.1.0", options),
+  );
+  await note("a broken release file", async () => {
+    const breakIt = (text: string) => text.replace("    image:\n", "    image:\n  - broken\n");
+    const { sha } = await commitFile(remote, local.releaseFile, breakIt, options);
+    await Promise.all([released(platform, sha), requestSync(api, local, sha)]);
+  });
+  await note("mended", async () => {
+    const mend = (text: string) => text.replace("    image:\n  - broken\n", "    image:\n");
+    const { sha } = await commitFile(remote, local.releaseFile, mend, options);
+    await Promise.all([released(platform, sha), requestSync(api, local, sha)]);
+    return "out";
+  });
+  await note("the git server is away for 20 s", async () => {
+    const { sha } = await commitTag(remote, local, "v0.1.0", options);
+    await away.set(true);
+    const back = realClock.sleep(20_000).then(() => away.set(false));
+    const pushed = await commitTag(remote, local, "v0.2.0", options).catch(textOf);
+    const [release] = await Promise.all([
+      waitForTag(target, "v0.1.0", sha),
+      requestSync(api, local, sha),
+      back.then(() => requestSync(api, local, sha)),
+    ]);
+    return { tag: release.tag, pushed };
+  });
+}
+
+/** Waits with little patience for what can't come good. */
+async function released({ api }: ThrowawayPlatform, revision: string): Promise<void> {
+  const { namespace, helmRelease } = local;
+  await waitForRelease(api, { namespace, helmRelease, revision, timeoutSeconds: 90, log });
+}
+
+/** The commits of the branch, the newest first. */
+async function commits(remote: GitRemote): Promise<string[]> {
+  return (await inClone(remote, "git log --format=%H")).trim().split("\n");
+}
+
+const fileOf = (remote: GitRemote, path: string) => inClone(remote, `cat ${path}`);
+
+/** Runs a command in a clone of the branch; everybody may read. */
+async function inClone({ url, branch, service, authority = "" }: GitRemote, command: string): Promise<string> {
+  const container = uncached(dag.container().from(images.git))
+    .withNewFile("/authority.pem", authority)
+    .withEnvVariable("GIT_SSL_CAINFO", "/authority.pem");
+  const bound = service ? container.withServiceBinding(new URL(url).hostname, service) : container;
+  const script = `git clone --quiet --branch ${branch} ${url} /work && cd /work && ${command} || exit 1`;
+  const { code, stdout, stderr } = await exec(bound, ["sh", "-c", script]);
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+/** Ends connections at once while the file is there, and passes all others on to the server. */
+const GATE = `
+const { existsSync } = require("node:fs");
+const { connect, createServer } = require("node:net");
+createServer((socket) => {
+  socket.on("error", () => {});
+  if (existsSync("/switch/away")) return socket.destroy();
+  const server = connect(8443, "127.0.0.1");
+  server.on("error", () => socket.destroy());
+  socket.pipe(server).pipe(socket);
+}).listen(443);`;
+
+/** A git server that can go away for a while. */
+function awaySwitch() {
+  const volume = dag.cacheVolume(`git-switch-${randomUUID()}`);
+  const startGit = async (source: Directory, at: { url: string; branch: string }) => {
+    const password = dag.setSecret(`git-password-${randomUUID()}`, randomBytes(24).toString("base64url"));
+    const service = gitServerContainer(source, { ...at, password })
+      .withMountedCache("/switch", volume)
+      .withNewFile("/gate.cjs", GATE)
+      .asService({ args: ["sh", "-c", "node /gate.cjs & PORT=8443 exec node /git/server.mjs"] });
+    return await startedGitServer(service, { ...at, password });
+  };
+  const set = async (isAway: boolean) => {
+    const command = isAway ? "touch /switch/away" : "rm -f /switch/away";
+    const container = uncached(dag.container().from(images.busybox)).withMountedCache("/switch", volume);
+    await container.withExec(["sh", "-c", command]).sync();
+  };
+  return { startGit, set };
+}

@@ -1,0 +1,53 @@
+// Flagger's own words (pkg/controller/scheduler*.go of v1.44.0) as causes.
+import { expect, it } from "vitest";
+import { haltsOf } from "../../pipeline/src/canaryLink.js";
+import { fluxEvent } from "../fixtures/flux.js";
+import { at } from "../fixtures/kubernetes.js";
+
+const wordsOf = (message: string, options: { at?: number; count?: number } = {}) =>
+  fluxEvent("Canary", "helloworld", "Synced", message, options);
+
+it.each([
+  ["Halt helloworld.helloworld advancement success-rate 0.00 < 99", "success-rate was 0.00 and must be at least 99"],
+  ["Halt helloworld.helloworld advancement latency-p99 4.95 > 0.5", "latency-p99 was 4.95 and must be at most 0.5"],
+  [
+    "Halt helloworld.helloworld advancement success rate 12.50% < 99%",
+    "success rate was 12.50% and must be at least 99%",
+  ],
+  [
+    "Halt helloworld.helloworld advancement request duration 1.2s > 500ms",
+    "request duration was 1.2s and must be at most 500ms",
+  ],
+  ["Halt helloworld.helloworld advancement success-rate NaN < 99", "success-rate was NaN and must be at least 99"],
+  [
+    "Halt advancement no values found for custom metric: success-rate: no values found",
+    "success-rate has no values: the canary got no traffic, or Prometheus has not scraped it",
+  ],
+  [
+    "Halt helloworld.helloworld advancement pre-rollout check warm-up failed command curl failed: exit status 22",
+    "the pre-rollout check warm-up failed: command curl failed: exit status 22",
+  ],
+  [
+    "Halt helloworld.helloworld advancement external check load failed unexpected status code: 500",
+    "the external check load failed: unexpected status code: 500",
+  ],
+  [
+    "canary deployment helloworld.helloworld not ready: waiting for rollout to finish: 0 of 1 (readyThreshold 100%) updated replicas are available",
+    "the canary's pods did not get ready: waiting for rollout to finish: 0 of 1 (readyThreshold 100%) updated replicas are available",
+  ],
+  ["New revision detected! Scaling up helloworld.helloworld", undefined],
+])("%s", (message, text) => {
+  expect(haltsOf("helloworld", [wordsOf(message)], 0).map((halt) => halt.text)).toEqual(text ? [text] : []);
+});
+
+it("counts each cause, and takes its last value", () => {
+  const events = [
+    wordsOf("Halt a.b advancement success-rate 50.00 < 99", { at: 10, count: 2 }),
+    wordsOf("Halt a.b advancement success-rate 0.00 < 99", { at: 20 }),
+    wordsOf("Halt a.b advancement success-rate 1.00 < 99", { at: -50 }),
+  ];
+  const since = at(0).getTime();
+  expect(haltsOf("helloworld", events, since)).toEqual([
+    { text: "success-rate was 0.00 and must be at least 99", count: 3 },
+  ]);
+});

@@ -1,0 +1,101 @@
+// What takes long is built for the calls that need it, and for no other.
+import { readFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { buildGroup, builtGroups, groupsFor } from "../../embedded/src/demand.js";
+import { type GroupName, type Recipe, treeLayer } from "../../embedded/src/images.js";
+import { layersOf } from "../../embedded/src/mirror.js";
+import { recipes } from "../../embedded/src/recipes/index.js";
+import { pinned } from "../../embedded/src/recipes/parts.js";
+import { providerPath, providers } from "../../embedded/src/recipes/terraform.js";
+import { printTo } from "../../embedded/src/steps.js";
+import { temporaryFolder } from "./temporary.js";
+
+let lines: string[];
+let before: ReturnType<typeof printTo>;
+
+beforeEach(() => {
+  vi.stubEnv("DAGGERW_CACHE", temporaryFolder());
+  lines = [];
+  before = printTo((line) => lines.push(line));
+});
+
+afterEach(() => {
+  printTo(before);
+  vi.unstubAllEnvs();
+});
+
+/** The module's functions, as they are typed after `dagger call`. */
+function moduleFunctions(): string[] {
+  const source = readFileSync("pipeline/src/index.ts", "utf8");
+  const names = [...source.matchAll(/@func\([^)]*\)\s+(?:async )?(\w+)\(/g)].map(([, name = ""]) => name);
+  return names.map((name) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
+}
+
+test("the functions that run Terraform with its providers, the policy scan or the simulated AWS ask for it, those that run a platform for its parts", () => {
+  const asking = (group: GroupName) => moduleFunctions().filter((name) => groupsFor(name).includes(group));
+  expect(asking("terraform").sort()).toEqual(
+    [
+      ...["apply", "bootstrap", "check-infra", "destroy", "drift", "force-unlock", "outputs", "plan"],
+      ...["test-infra", "validate"],
+    ].sort(),
+  );
+  expect(asking("gitops")).toEqual(["ci"]);
+  expect(moduleFunctions()).toEqual(expect.arrayContaining(["check", "ci", "fmt"]));
+});
+
+test("an image is made in two variants, or only once it was asked for", async () => {
+  const layer = (name: string) => treeLayer(name, { values: [name] }, async () => ({ "/name": { text: name } }));
+  const demanded: Recipe["demanded"] = { by: "terraform", layers: async () => [await layer("high")] };
+  const some = { layers: async () => [await layer("low")], demanded };
+  const digests = async (...args: Parameters<typeof layersOf>) => (await layersOf(...args)).map(({ digest }) => digest);
+  const [low, high] = [(await layer("low")).digest, (await layer("high")).digest];
+  expect(await digests(some, [])).toEqual([low]);
+  expect(await digests(some, ["gitops"])).toEqual([low]);
+  expect(await digests(some, ["gitops", "terraform"])).toEqual([low, high]);
+  expect(await digests({ demanded }, [])).toEqual([]);
+  expect(await digests({ layers: some.layers }, ["terraform"])).toEqual([low]);
+});
+
+test("Terraform is there without its providers; the policy scan, the simulated AWS and what GitOps needs are not", () => {
+  const all: [string, Recipe][] = Object.entries(recipes);
+  const of = (group: GroupName) => all.filter(([, { demanded }]) => demanded?.by === group);
+  expect(of("terraform").map(([name, { layers }]) => [name, Boolean(layers)])).toEqual([
+    ["terraform", true],
+    ["checkov", false],
+    ["moto", false],
+  ]);
+  expect(of("gitops").map(([name]) => name)).toEqual([
+    ...["sourceController", "kustomizeController", "helmController", "notificationController"],
+    ...["flagger", "flaggerLoadtester", "prometheus", "metricsServer", "git"],
+  ]);
+  expect(of("addons").map(([name]) => name)).toEqual(["kubeRouter", "traefik", "externalSecrets"]);
+  for (const [name, { layers }] of of("gitops")) expect(layers, name).toBeUndefined();
+});
+
+test("each provider is pinned, and lies where Terraform looks without being told to", () => {
+  for (const { name } of providers) {
+    expect(pinned(`provider-${name}`, `github.com/hashicorp/terraform-provider-${name}`)).toMatch(/^v1\./);
+  }
+  const paths = providers.map(providerPath);
+  expect(paths[0]).toMatch(
+    /^\/usr\/local\/share\/terraform\/plugins\/registry\.terraform\.io\/hashicorp\/aws\/6\.47\.1\/linux_(amd64|arm64)\/terraform-provider-aws_v6\.47\.1$/,
+  );
+  expect(new Set(paths).size).toBe(providers.length);
+});
+
+test("the providers are those that the stacks ask for", () => {
+  const text = readFileSync("terraform/stacks/viney-infra/versions.tf", "utf8");
+  const asked = [...text.matchAll(/source += "hashicorp\/(\w+)"\s+version += "([^"]+)"/g)];
+  expect(asked.map(([, name, version]) => ({ name, version }))).toEqual(
+    providers.map(({ name, version }) => ({ name, version })),
+  );
+});
+
+test("nothing is begun on a machine that is too small, and it says so", async () => {
+  expect(builtGroups()).toEqual([]);
+  vi.spyOn(process, "availableMemory").mockReturnValue(4e9);
+  await expect(buildGroup("terraform", "for `plan`")).rejects.toThrow(
+    /can't build Terraform's providers:\n {2}- 4\.0 GB of memory/,
+  );
+  expect(lines).toEqual([]);
+});

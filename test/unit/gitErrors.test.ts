@@ -1,0 +1,68 @@
+// What git says when a server refuses it, as it was said by git 2.39 to 2.51 with GitHub, GitLab and git's own http-backend.
+import { describe, expect, it } from "vitest";
+import { explainGitError } from "../../pipeline/src/gitErrors.js";
+
+const place = { url: "https://github.com/damekarv/helloworld-infrastructure", branch: "main", username: "robot" };
+const explain = (said: string) => explainGitError(said, place);
+
+describe("explainGitError", () => {
+  it.each([
+    ["unauthorized", "remote: Invalid username or token. Password authentication is not supported for Git operations."],
+    ["unauthorized", "fatal: Authentication failed for 'https://github.com/damekarv/helloworld-infrastructure/'"],
+    ["unauthorized", "fatal: could not read Username for 'https://github.com': terminal prompts disabled"],
+    [
+      "forbidden",
+      "remote: Permission to damekarv/helloworld-infrastructure.git denied to robot.\nfatal: unable to access 'https://github.com/damekarv/helloworld-infrastructure/': The requested URL returned error: 403",
+    ],
+    ["forbidden", "remote: Write access to repository not granted."],
+    [
+      "protected",
+      "remote: error: GH006: Protected branch update failed for refs/heads/main.\n ! [remote rejected] HEAD -> main (protected branch hook declined)",
+    ],
+    [
+      "protected",
+      "remote: error: GH013: Repository rule violations found for refs/heads/main.\n ! [remote rejected] HEAD -> main (push declined due to repository rule violations)",
+    ],
+    ["protected", " ! [remote rejected] main -> main (pre-receive hook declined)"],
+    [
+      "overtaken",
+      " ! [rejected]        HEAD -> main (fetch first)\nerror: failed to push some refs to 'https://github.com/a/b'",
+    ],
+    ["overtaken", " ! [rejected]        HEAD -> main (non-fast-forward)"],
+    ["overtaken", " ! [remote rejected] HEAD -> main (cannot lock ref 'refs/heads/main': is at 1f0 but expected 2e1)"],
+    ["overtaken", " ! [remote rejected] HEAD -> main (failed to update ref)"],
+    ["overtaken", " ! [remote rejected] HEAD -> main (incorrect old value provided)"],
+    ["repository", "remote: Repository not found.\nfatal: repository 'https://github.com/a/b/' not found"],
+    ["branch", "fatal: Remote branch main not found in upstream origin"],
+    [
+      "tls",
+      "fatal: unable to access 'https://github.com/a/b/': server certificate verification failed. CAfile: none CRLfile: none",
+    ],
+    ["tls", "fatal: unable to access 'https://github.com/a/b/': SSL certificate problem: self-signed certificate"],
+    ["unreachable", "fatal: unable to access 'https://github.com/a/b/': Could not resolve host: github.com"],
+    [
+      "unreachable",
+      "fatal: unable to access 'https://github.com/a/b/': Failed to connect to github.com port 443 after 3 ms: Couldn't connect to server",
+    ],
+    ["unreachable", "fatal: unable to access 'https://github.com/a/b/': The requested URL returned error: 503"],
+    ["unreachable", "fatal: no answer within 120 s"],
+    ["other", "error: pathspec 'x' did not match any file(s) known to git"],
+  ])("knows %s: %s", (problem, said) => {
+    const error = explain(said);
+    expect(error.problem).toBe(problem);
+    expect(error.message).toContain(place.url);
+    expect(error.message).toContain(said.trim().split("\n").at(-1)?.trim());
+  });
+
+  it("says what to do, and shows neither hints nor credentials", () => {
+    const said = [
+      "hint: Updates were rejected because the remote contains work that you do not have locally.",
+      "remote: error: GH006: Protected branch update failed for refs/heads/main.",
+      "error: failed to push some refs to 'https://robot:s3cret@github.com/a/b'",
+    ].join("\n");
+    const { message } = explain(said);
+    expect(message).toContain("does not let robot push to main, which is protected");
+    expect(message).toContain("pull request");
+    expect(message).not.toMatch(/hint|s3cret/);
+  });
+});

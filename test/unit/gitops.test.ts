@@ -1,0 +1,82 @@
+// What installs Flux, and what the throwaway node has in place of Terraform's part of EKS: of the images of the table (`npm run
+// gitops-manifests` was run), and under EKS's names.
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { parseReference } from "../../embedded/src/images.js";
+import { images } from "../../pipeline/src/images.js";
+
+const local = "clusters/local";
+const read = (path: string) => parseAllDocuments(readFileSync(path, "utf8")).map((one) => one.toJS());
+const files = ["pipeline/gitops", local].flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => `${folder}/${name}`),
+);
+const all = files.flatMap(read);
+const find = (kind: string, name: string) =>
+  all.find((object) => object.kind === kind && object.metadata.name === name);
+
+const imagesIn = (objects: unknown[]) =>
+  [...JSON.stringify(objects).matchAll(/"image":"([^"]+)"/g)].map(([, name]) => name);
+
+test("every image in them is one of the table", () => {
+  const found = imagesIn(all);
+  expect(found.length).toBe(8);
+  for (const image of found) expect(Object.values(images)).toContain(image);
+});
+
+test("Flux is whole, and of one release", () => {
+  const objects = read("pipeline/gitops/flux.yaml");
+  const deployments = objects.filter(({ kind }) => kind === "Deployment");
+  expect(deployments.map(({ metadata }) => metadata.name).sort()).toEqual([
+    "helm-controller",
+    "kustomize-controller",
+    "notification-controller",
+    "source-controller",
+  ]);
+  const versions = objects.map(({ metadata }) => metadata.labels["app.kubernetes.io/version"]);
+  expect(new Set(versions).size).toBe(1);
+  const kinds = read("pipeline/gitops/flux-crds.yaml").map(({ spec }) => spec.names.kind);
+  expect(kinds).toEqual(expect.arrayContaining(["GitRepository", "Kustomization", "HelmRelease", "Alert"]));
+});
+
+test("Flagger is the infrastructure's, chart and load tester", () => {
+  const variables = readFileSync("terraform/modules/flagger/variables.tf", "utf8");
+  const pinned = [...variables.matchAll(/^ {2}default +?= "(\d+\.\d+\.\d+)"/gm)].map(([, version]) => version);
+  expect([images.flagger, images.flaggerLoadtester].map((name) => parseReference(name).tag)).toEqual(pinned);
+});
+
+test("the CRDs are apart from the objects that need them", () => {
+  for (const name of files) {
+    const crds = read(name).filter(({ kind }) => kind === "CustomResourceDefinition");
+    expect(crds.length > 0, name).toBe(name.endsWith("-crds.yaml"));
+  }
+});
+
+test("Flux applies every file of clusters/local", () => {
+  const [{ resources }] = read(`${local}/kustomization.yaml`);
+  const others = readdirSync(local).filter((name) => name.endsWith(".yaml") && name !== "kustomization.yaml");
+  expect([...resources].sort()).toEqual(others.sort());
+});
+
+test("Prometheus is where Terraform's is, and Flagger and the chart ask it there", () => {
+  const module = readFileSync("terraform/modules/prometheus/main.tf", "utf8");
+  const [release, namespace] = ["release", "namespace"].map(
+    (name) => new RegExp(`^ +${name} += "(.+)"`, "m").exec(module)?.[1],
+  );
+  const service = find("Service", `${release}-prometheus`);
+  expect(service.metadata.namespace).toBe(namespace);
+  const address = `http://${release}-prometheus.${namespace}:${service.spec.ports[0].port}`;
+  const [container] = find("Deployment", "flagger").spec.template.spec.containers;
+  expect(container.command).toContain(`-metrics-server=${address}`);
+  const [values] = read("appManifests/values.yaml");
+  expect(values.canary.metrics.prometheusAddress).toBe(address);
+});
+
+test("Prometheus scrapes as often as dev's ServiceMonitor says", () => {
+  const [{ spec }] = read("clusters/dev/release.yaml");
+  const [{ global }] = read(`${local}/prometheus.yml`);
+  expect(global.scrape_interval).toBe(spec.values.serviceMonitor.interval);
+  expect(global.scrape_timeout).toBe(spec.values.serviceMonitor.scrapeTimeout);
+});

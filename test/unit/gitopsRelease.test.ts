@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { environment, promotionTarget } from "../../pipeline/src/environments.js";
+import type { GitRemote } from "../../pipeline/src/git.js";
+import { analysisSeconds, followsGit } from "../../pipeline/src/gitopsRelease.js";
+import type { Cluster } from "../../pipeline/src/kubernetes.js";
+import { isSameRepository } from "../../pipeline/src/repositoryUrl.js";
+
+const dev = environment("dev");
+const URL = "https://github.com/damekarv/helloworld-infrastructure";
+const remote = { url: URL, branch: "main" } as GitRemote;
+const clusterWith = (spec?: object) => ({ findObject: async () => spec && { spec } }) as unknown as Cluster;
+
+describe("a cluster that follows git", () => {
+  it("is known by Flux's own source, in any spelling of the repository's address", async () => {
+    for (const url of [URL, `${URL}.git`, `${URL}/`, "ssh://git@github.com/DamekarV/helloworld-infrastructure"])
+      expect(await followsGit(clusterWith({ url, ref: { branch: "main" } }), dev, remote)).toBe(true);
+    expect(await followsGit(clusterWith(), dev, remote)).toBe(false);
+  });
+
+  it.each([
+    { url: "https://github.com/damekarv/other", ref: { branch: "main" } },
+    { url: URL, ref: { branch: "develop" } },
+    { url: URL },
+  ])("and another repository or branch (%j) is refused before a commit", async (spec) => {
+    await expect(followsGit(clusterWith(spec), dev, remote)).rejects.toThrow(
+      /^Flux in dev follows (?:main|develop|master) of .*would be committed to main of .*Nothing was changed/,
+    );
+  });
+
+  it("has a repository that is not another one whose name begins the same", () => {
+    expect(isSameRepository(URL, `${URL}-other`)).toBe(false);
+  });
+});
+
+describe("the time that a release may take", () => {
+  it("has room for all of an analysis, where there is one", () => {
+    expect(analysisSeconds({})).toBe(0);
+    expect(analysisSeconds({ canary: { enabled: false } })).toBe(0);
+    const canary = { enabled: true, interval: "10s", iterations: 2, threshold: 2, progressDeadlineSeconds: 120 };
+    expect(analysisSeconds({ canary })).toBe(10 * 8 + 120);
+    expect(analysisSeconds({ canary: { enabled: true } })).toBe(30 * 12 + 300); // the chart's own values
+  });
+});
+
+describe("promotion", () => {
+  it("is to prod, or to a throwaway cluster that runs what prod runs", () => {
+    expect(promotionTarget("prod")).toBe(environment("prod"));
+    expect(promotionTarget("local")).toMatchObject({ name: "local", releaseFile: "clusters/prod/release.yaml" });
+    expect(() => promotionTarget("dev")).toThrow(/ci --env dev/);
+  });
+});

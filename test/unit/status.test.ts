@@ -1,0 +1,134 @@
+import { expect, it } from "vitest";
+import { environment } from "../../pipeline/src/environments.js";
+import { statusOf } from "../../pipeline/src/status.js";
+import {
+  canary,
+  clusterOf,
+  condition,
+  fluxEvent,
+  gitRepository,
+  givenUp,
+  helmChart,
+  helmRelease,
+  kustomization,
+  NEW,
+  rolledOut,
+  type Scene,
+} from "../fixtures/flux.js";
+import { at, exited, pod, readyPod } from "../fixtures/kubernetes.js";
+
+const WELL: Scene = {
+  kinds: ["helmreleases.helm.toolkit.fluxcd.io", "canaries.flagger.app"],
+  source: gitRepository(NEW),
+  kustomization: kustomization(NEW),
+  chartSource: gitRepository(NEW, { chart: true }),
+  chart: helmChart(NEW),
+  release: helmRelease(),
+  target: rolledOut("helloworld", "v0.2.0", { replicas: 0 }),
+  primary: rolledOut("helloworld-primary", "v0.2.0"),
+  canary: canary({ applied: "hash-2", promoted: "hash-2", at: 60 }),
+  pods: [readyPod("helloworld-primary-1", "set-primary")],
+};
+
+async function status(scene: Scene, tag = "v0.2.0"): Promise<string> {
+  const clock = { now: () => at(600).getTime(), sleep: async () => undefined };
+  return await statusOf(
+    clusterOf(() => scene),
+    { environment: environment("dev"), tag, clock },
+  );
+}
+
+/** The line of the table that begins so, without its alignment. */
+const line = (markdown: string, what: string) =>
+  markdown
+    .split("\n")
+    .find((candidate) => candidate.startsWith(`| ${what}`))
+    ?.replace(/ +/g, " ");
+
+it("shows every link, the tags, the pods, the last deploy and drift", async () => {
+  expect(await status(WELL)).toMatchInlineSnapshot(`
+    "## dev: all is well
+
+    | What                                               | State          | Since  | Detail |
+    | -------------------------------------------------- | -------------- | ------ | ------ |
+    | tag in git                                         | v0.2.0         |        | clusters/dev/release.yaml |
+    | tag running                                        | v0.2.0         |        | Deployment helloworld-primary |
+    | GitRepository flux-system/flux-system              | ready          | 10 min | has main@2222222 |
+    | Kustomization flux-system/flux-system              | ready          | 10 min | applied main@2222222 |
+    | GitRepository helloworld/helloworld-infrastructure | ready          | 10 min | has main@2222222 |
+    | HelmChart helloworld/helloworld-helloworld         | ready          | 10 min | packaged 0.1.0+222222222222 |
+    | HelmRelease helloworld/helloworld                  | ready          | 10 min | Helm test succeeded for release helloworld/helloworld.v2 with chart helloworld@0.1.0+222222222222: 1 test hook completed successfully |
+    | Deployment helloworld/helloworld                   | ready          |        | v0.2.0: has no replicas: Flagger has scaled it down |
+    | Canary helloworld/helloworld                       | ready          | 9 min  | Succeeded: the primary serves v0.2.0 |
+    | pods                                               | 1 of 1 ready   |        | 0 restarts |
+    | last deploy                                        | deployed       | 10 min | revision 2, chart 0.1.0+222222222222; before it 0.1.0+111111111111 (superseded) |
+    | drift                                              | not looked for |        | spec.driftDetection is off |
+    "
+  `);
+});
+
+it("works on a cluster without Flux and Flagger, and says so", async () => {
+  const markdown = await status({ target: rolledOut("helloworld", "v0.1.0"), pods: WELL.pods ?? [], kinds: [] });
+  expect(line(markdown, "Flux")).toBe(
+    "| Flux | not installed | | nothing follows git here: `deploy` brings a version out |",
+  );
+  expect(line(markdown, "Flagger")).toContain("not installed");
+  expect(line(markdown, "tag running")).toContain("v0.1.0");
+  expect(markdown).not.toContain("GitRepository ");
+  expect(markdown).toContain("**Look first at:** git says v0.2.0, and v0.1.0 runs");
+});
+
+it("points at the first link that failed", async () => {
+  const said = "Helm upgrade failed for release helloworld/helloworld: timeout";
+  const markdown = await status({ ...WELL, release: helmRelease({ conditions: givenUp(said) }) });
+  expect(line(markdown, "HelmRelease")).toContain("**failed**");
+  expect(markdown).toContain("**Look first at:** HelmRelease helloworld/helloworld: Flux has given up");
+  expect(markdown).toContain(said);
+  expect(markdown).toContain("Next: flux -n helloworld events --for HelmRelease/helloworld");
+});
+
+it("points at a failed canary although Flux is content", async () => {
+  const events = [
+    fluxEvent("Canary", "helloworld", "Synced", "Halt helloworld.helloworld advancement success-rate 12.50 < 99", {
+      at: 70,
+    }),
+  ];
+  const failed = canary({ phase: "Failed", applied: "hash-2", at: 80 });
+  const markdown = await status({
+    ...WELL,
+    primary: rolledOut("helloworld-primary", "v0.1.0"),
+    canary: failed,
+    events,
+  });
+  expect(line(markdown, "tag running")).toBe(
+    "| tag running | v0.1.0 | | Deployment helloworld-primary; v0.2.0 is not promoted (Failed) |",
+  );
+  expect(line(markdown, "HelmRelease")).toContain("ready");
+  expect(markdown).toContain("success-rate was 12.50 and must be at least 99");
+});
+
+it("points at what is suspended", async () => {
+  const markdown = await status({ ...WELL, kustomization: kustomization(NEW, { suspend: true }) });
+  expect(line(markdown, "Kustomization")).toContain("suspended");
+  expect(markdown).toContain("**Look first at:** Kustomization flux-system/flux-system is suspended");
+});
+
+it("shows drift", async () => {
+  const message =
+    "Cluster state of release helloworld/helloworld.v2 has drifted from the desired state:\nDeployment/helloworld/helloworld changed (0 additions, 1 changes, 0 removals)";
+  const release = helmRelease();
+  const conditions = [...(release.status?.conditions ?? []), condition("Drifted", "True", "DriftDetected", message)];
+  const markdown = await status({ ...WELL, release: { ...release, status: { ...release.status, conditions } } });
+  expect(line(markdown, "drift")).toContain("| drift | **yes** |");
+  expect(markdown).toContain("**Look first at:** what was changed by hand");
+});
+
+it("counts pods that aren't ready, and restarts", async () => {
+  const crashed = pod({ phase: "Running", container: { restartCount: 3, state: { terminated: exited(1) } } });
+  const markdown = await status({ ...WELL, pods: [...(WELL.pods ?? []), crashed] });
+  expect(line(markdown, "pods")).toMatch(/\| pods \| 1 of 2 ready \| \| 3 restarts \|/);
+});
+
+it("is about the working tree's tag: one that isn't pushed is seen", async () => {
+  expect(await status(WELL, "v0.3.0")).toContain("git says v0.3.0, and v0.2.0 runs");
+});
