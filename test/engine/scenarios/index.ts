@@ -4,13 +4,24 @@
  */
 import { type Directory, dag, func, object } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
+import { analysed, answersOf, commit, openPlatform, startClient } from "./canary.js";
 import { ci } from "./ci.js";
 import { startCluster } from "./cluster.js";
 import { deploy, prepareNamespace } from "./deployment.js";
+import { failAsDrifted } from "./drift.js";
+import { eksCases, type Results } from "./eksScenario.js";
 import { environment } from "./environments.js";
+import { execQuietly } from "./exec.js";
+import { gitopsCases } from "./gitops.js";
+import { images } from "./images.js";
+import { infraCases } from "./infra.js";
+import { planBench } from "./planBench.js";
 import { type AppRegistry, listTags, requireTag } from "./registry.js";
+import { releaseChainCases } from "./releaseChainCases.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
+import { watchCases } from "./watchScenario.js";
+import { commitCases, wholeWay } from "./wholeWay.js";
 
 const log = (line: string) => console.log(line);
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -72,5 +83,128 @@ export class HelloworldInfrastructure {
     const run = async (tag: string) =>
       toMarkdown((await ci({ source, environment: dev, tag, kubeconfig, registry, log })).report);
     return [await run(await releasedTag(source, dev)), await run("v0.2.0")].join("\n");
+  }
+
+  /**
+   * Flagger's judgement of a first version, a good one and every faulty one, with a client at 20 requests a second. Returns
+   * how each analysis ended, and what the client was answered.
+   *
+   * @param tags the versions to release after the first
+   */
+  @func({ cache: "never" })
+  async canary(source: Directory, tags: string[]): Promise<string> {
+    const started = Date.now();
+    const platform = await openPlatform(source, log);
+    try {
+      const results: Record<string, unknown> = {};
+      results["flux ready"] = `${(Date.now() - started) / 1000} s`;
+      results["v0.1.0"] = await analysed(platform, ["Initialized"], async () => undefined);
+      await startClient(platform.api);
+      for (const tag of tags) {
+        results[tag] = await analysed(platform, ["Succeeded", "Failed"], () => commit(platform, tag, log));
+        log(`${tag}: ${JSON.stringify(results[tag], undefined, 2)}`);
+      }
+      return JSON.stringify({ results, answers: await answersOf(platform.api) });
+    } finally {
+      await platform.stop();
+    }
+  }
+
+  /**
+   * Commits to release files, as `ci`, `bump` and `rollback` make them. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async commits(source: Directory): Promise<string> {
+    return JSON.stringify(await commitCases(source));
+  }
+
+  /**
+   * A version's way from the registry to prod, and that of a faulty one. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async wholeWay(source: Directory): Promise<string> {
+    return JSON.stringify(await wholeWay(source));
+  }
+
+  /**
+   * A command whose output may hold secrets, made of two words so that its arguments don't hold it. Returns its length.
+   */
+  @func({ cache: "never" })
+  async quiet(): Promise<string> {
+    const container = dag.container().from(images.busybox);
+    return `${(await execQuietly(container, ["printf", "%s%s", "hun", "ter2"])).stdout.length} characters`;
+  }
+
+  /**
+   * How `drift` ends when there is some.
+   */
+  @func({ cache: "never" })
+  async drifted(): Promise<string> {
+    return await failAsDrifted("1 resource has drifted");
+  }
+
+  /**
+   * A cluster that is found in EKS by AWS credentials alone: tokens, refusals, and the pull secret. Returns what each case gave
+   * or threw.
+   */
+  @func({ cache: "never" })
+  async eks(source: Directory): Promise<string> {
+    const registry = await sampleRegistry(source, await imageRepository(source, environment("dev")));
+    const results: Results = {};
+    await eksCases(source, registry, async (name, work) => {
+      results[name] = await work().then(String, textOf);
+      log(`${name}: ${results[name]?.split("\n")[0]}`);
+    });
+    return JSON.stringify(results);
+  }
+
+  /**
+   * A registry as GHCR is, watched for a new tag. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async watch(source: Directory): Promise<string> {
+    const results: Results = {};
+    await watchCases(source, async (name, work) => {
+      results[name] = await work().then(String, textOf);
+    });
+    return JSON.stringify(results);
+  }
+
+  /**
+   * Flux on a node: releases, races, faults. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async gitops(source: Directory): Promise<string> {
+    return JSON.stringify(await gitopsCases(source));
+  }
+
+  /**
+   * Releases through Flux that can't come good, each at another link of the chain. Returns what each case ends with.
+   */
+  @func({ cache: "never" })
+  async releaseChain(source: Directory): Promise<string> {
+    return JSON.stringify(await releaseChainCases(source));
+  }
+
+  /**
+   * Seconds of a plan that has nothing to do, through the pipeline and as a plain script.
+   */
+  @func({ cache: "never" })
+  async planBench(source: Directory, rounds: number): Promise<string> {
+    return JSON.stringify(await planBench(source, rounds, log));
+  }
+
+  /**
+   * Terraform's functions on simulated accounts, with all that can go wrong. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async infra(source: Directory): Promise<string> {
+    const results: Record<string, string> = {};
+    const note = async (name: string, work: () => Promise<unknown>) => {
+      results[name] = await work().then(String, textOf);
+      log(`${name}: ${results[name]?.split("\n")[0]}`);
+    };
+    await infraCases(source, note, () => {});
+    return JSON.stringify(results);
   }
 }

@@ -1,0 +1,86 @@
+import type { Directory, Secret } from "@dagger.io/dagger";
+import { parse } from "yaml";
+import { type EnvironmentEntry, folderOf } from "./environments.js";
+import { type ReleaseNote, releaseMessage } from "./evidence.js";
+import { commitTag, type GitRemote, type TagCommit } from "./git.js";
+import { GitError } from "./gitErrors.js";
+import { openPullRequest } from "./pullRequest.js";
+import type { Log } from "./steps.js";
+
+/** Who makes the pipeline's commits, when nobody is named. */
+export const PIPELINE_AUTHOR = "helloworld-infrastructure <pipeline@helloworld.invalid>";
+
+/** The way of a change to the repository that Flux follows. */
+export interface Delivery {
+  readonly remote: GitRemote;
+  /** `Name <address>`; the pipeline itself when not given. */
+  readonly author?: string;
+  /** What the commits call the run. */
+  readonly run?: string;
+  /** Whether a protected branch gets a pull request instead. */
+  readonly pullRequest?: boolean;
+}
+
+/** A tag that is in git, or on its way there. */
+export interface Published extends TagCommit {
+  /** The pull request that is to bring it, where the branch takes no pushes. */
+  readonly pullRequest?: string;
+}
+
+/** Where Flux finds the repository: the source in an environment's folder of clusters/. */
+export async function repositoryOf(
+  source: Directory,
+  environment: EnvironmentEntry,
+): Promise<{ url: string; branch: string }> {
+  const file = `${folderOf(environment)}/gitrepository.yaml`;
+  const { spec } = parse(await source.file(file).contents()) as { spec?: { url?: string; ref?: { branch?: string } } };
+  if (spec?.url && spec.ref?.branch) return { url: spec.url, branch: spec.ref.branch };
+  throw new Error(`${file} names no spec.url with a spec.ref.branch.`);
+}
+
+/** The repository, as the owner of a token reaches it. */
+export async function remoteOf(
+  source: Directory,
+  environment: EnvironmentEntry,
+  access: { token: Secret; username: string },
+): Promise<GitRemote> {
+  if ((await access.token.plaintext()).trim() === "") throw new Error("--git-token is empty.");
+  return { ...(await repositoryOf(source, environment)), username: access.username, password: access.token };
+}
+
+/**
+ * Sets a tag in an environment's release file in git, by a commit that says why. A file that has the tag gets no commit. A
+ * protected branch gets a pull request where one is wanted.
+ *
+ * @throws GitError, PullRequestError
+ */
+export async function publishTag(
+  { remote, author = PIPELINE_AUTHOR, run, pullRequest }: Delivery,
+  environment: EnvironmentEntry,
+  note: Omit<ReleaseNote, "file" | "run">,
+  log: Log,
+): Promise<Published> {
+  const { releaseFile } = environment;
+  const message = releaseMessage({ ...note, file: releaseFile, ...(run && { run }) });
+  const options = { author, message, log, from: note.rolledBack?.tag };
+  try {
+    const commit = await commitTag(remote, environment, note.tag, options);
+    log(`${releaseFile} → ${note.tag}: ${describeCommit(remote, commit)}`);
+    return commit;
+  } catch (error) {
+    if (!(error instanceof GitError) || error.problem !== "protected") throw error;
+    if (!pullRequest) throw new GitError("protected", `${error.message}\nFor a pull request instead: --pull-request`);
+    const branch = `release/${releaseFile.split("/").at(-2)}-${note.tag}`;
+    log(`${remote.branch} is protected: ${note.tag} goes to the branch ${branch}, for a pull request`);
+    const commit = await commitTag(remote, environment, note.tag, { ...options, branch });
+    const [title = "", , ...body] = message.split("\n");
+    const address = await openPullRequest(remote, { branch, title, body: body.join("\n") });
+    log(`${releaseFile} → ${note.tag}: ${address} is to be merged`);
+    return { ...commit, pullRequest: address };
+  }
+}
+
+/** `committed abc1234 on main of https://…` */
+export function describeCommit({ url, branch }: GitRemote, { sha, changed }: TagCommit): string {
+  return `${changed ? "committed" : "there already, in"} ${sha.slice(0, 7)} on ${branch} of ${url}`;
+}

@@ -1,0 +1,148 @@
+import { ReleaseFileError, readRelease } from "./release.js";
+
+/** What the pipeline's commits to release files say below their text: git's trailers, one line each. */
+const TRAILERS = {
+  tag: "Tag",
+  digest: "Image-Digest",
+  passed: "Passed",
+  rolledBack: "Rolled-Back",
+  run: "Run",
+} as const;
+
+/** What a commit to a release file tells of it. */
+export interface ReleaseNote {
+  /** The release file. */
+  readonly file: string;
+  readonly tag: string;
+  /** The digest of the tag's image when it was tested. */
+  readonly digest?: string;
+  /** The environment on which `ci` passed with this tag. */
+  readonly passed?: string;
+  /** The tag that this commit takes back, and the commit that had brought it. */
+  readonly rolledBack?: { readonly tag: string; readonly commit?: string };
+  /** Which run made the commit, as its caller named it. */
+  readonly run?: string;
+}
+
+/** A commit that changed a release file. */
+export interface ReleaseCommit {
+  readonly sha: string;
+  readonly message: string;
+  /** The file's text after it; undefined where the commit removed it. */
+  readonly text: string | undefined;
+}
+
+/** The proof that a tag passed `ci` on dev. */
+export interface Evidence {
+  readonly commit: string;
+  readonly digest: string;
+  readonly run: string | undefined;
+}
+
+/** The message of a commit to a release file: a line for people, and the trailers that `promote` and `rollback` read. */
+export function releaseMessage({ file, tag, digest, passed, rolledBack, run }: ReleaseNote): string {
+  const subject = rolledBack ? `Revert ${file} to ${tag}` : `${file}: ${tag}`;
+  const about = rolledBack?.commit ? [`This takes back ${rolledBack.tag} of ${rolledBack.commit}.`, ""] : [];
+  const trailers = [
+    `${TRAILERS.tag}: ${tag}`,
+    ...(digest ? [`${TRAILERS.digest}: ${digest}`] : []),
+    ...(passed ? [`${TRAILERS.passed}: ${passedText(passed, tag)}`] : []),
+    ...(rolledBack ? [`${TRAILERS.rolledBack}: ${rolledBack.tag}`] : []),
+    ...(run ? [`${TRAILERS.run}: ${run}`] : []),
+  ];
+  return [subject, "", ...about, ...trailers].join("\n");
+}
+
+const passedText = (environment: string, tag: string) => `ci ${environment} ${tag}`;
+
+/** A trailer's value. Anywhere in the text: who squashes a pull request puts other lines below. */
+function trailer(message: string, name: keyof typeof TRAILERS): string | undefined {
+  const lines = message.match(new RegExp(`^${TRAILERS[name]}: .+$`, "gm")) ?? [];
+  return lines
+    .at(-1)
+    ?.slice(TRAILERS[name].length + 2)
+    .trim();
+}
+
+/** The tag that the release file had after a commit; none where it could not be read. */
+export function tagAfter({ text }: ReleaseCommit, file: string): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return readRelease(text, file).tag;
+  } catch (error) {
+    if (error instanceof ReleaseFileError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Looks for the proof that a tag passed `ci` on dev: the newest commit that set it in prod's release file and says so.
+ *
+ * @param history the commits of prod's release file, the newest first
+ */
+export function evidenceOf(tag: string, history: readonly ReleaseCommit[], file: string): Evidence | undefined {
+  for (const commit of history) {
+    if (tagAfter(commit, file) !== tag || trailer(commit.message, "passed") !== passedText("dev", tag)) continue;
+    const digest = trailer(commit.message, "digest");
+    if (digest) return { commit: commit.sha, digest, run: trailer(commit.message, "run") };
+  }
+  return undefined;
+}
+
+/**
+ * The tag to go back to: the newest one before the present one that was not itself taken back later.
+ *
+ * @param history the commits of the release file, the newest first
+ * @returns none when the file never had another good one
+ */
+export function tagBefore(history: readonly ReleaseCommit[], file: string): string | undefined {
+  const [newest] = history;
+  const present = newest && tagAfter(newest, file);
+  const takenBack = new Set<string>();
+  for (const commit of history) {
+    const tag = tagAfter(commit, file);
+    if (tag && tag !== present && !takenBack.has(tag)) return tag;
+    const rolledBack = trailer(commit.message, "rolledBack");
+    if (rolledBack) takenBack.add(rolledBack);
+  }
+  return undefined;
+}
+
+/** The newest commit that set the file's present tag. */
+export function commitOfTag(history: readonly ReleaseCommit[], file: string): string | undefined {
+  const [newest] = history;
+  const present = newest && tagAfter(newest, file);
+  let commit: string | undefined;
+  for (const each of history) {
+    if (tagAfter(each, file) !== present) return commit;
+    commit = each.sha;
+  }
+  return commit;
+}
+
+/** All tags that a release file has had, as far as its history is known. */
+export const tagsOf = (history: readonly ReleaseCommit[], file: string): string[] => [
+  ...new Set(history.map((commit) => tagAfter(commit, file)).filter((tag) => tag !== undefined)),
+];
+
+/**
+ * Checks what a caller named the run: it becomes a line of a commit's message.
+ *
+ * @throws Error when it is no single short line
+ */
+export function parseRun(run: string): string {
+  if (/^[^\s\p{C}][^\p{C}]{0,199}$/u.test(run)) return run.trim();
+  throw new Error(`--run-id ${JSON.stringify(run.slice(0, 80))} is no single line of up to 200 characters.`);
+}
+
+/**
+ * Checks an image's digest.
+ *
+ * @throws Error when it is none
+ */
+export function parseDigest(digest: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(digest)) return digest;
+  throw new Error(
+    `--image-digest ${JSON.stringify(digest.slice(0, 80))} is no digest: it is sha256: and 64 hexadecimal digits.`,
+  );
+}

@@ -1,0 +1,268 @@
+import type { Directory, File, Secret } from "@dagger.io/dagger";
+import { parse } from "yaml";
+import { sampleRegistry } from "./app.js";
+import { applyPlan } from "./apply.js";
+import type { AwsSession } from "./aws.js";
+import { type Delivery, publishTag } from "./delivery.js";
+import { type Target, targetOf } from "./deployment.js";
+import { endToEnd, underLoad } from "./endToEnd.js";
+import { CHART, type EnvironmentEntry } from "./environments.js";
+import { type Evidence, evidenceOf, tagAfter } from "./evidence.js";
+import { type FileHistory, historyOf } from "./gitHistory.js";
+import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
+import { type Cluster, warmUp } from "./kubernetes.js";
+import { doesNothing, type MadePlan, makePlan } from "./plan.js";
+import { startPlatform } from "./platform.js";
+import { type AppRegistry, requireTag } from "./registry.js";
+import { lookAtRelease } from "./releaseChain.js";
+import { imageRepository, releasedTag } from "./releaseFile.js";
+import { cell, formatSeconds, markdownTable, type Report } from "./report.js";
+import { servingTag } from "./status.js";
+import { type Log, type NamedWork, type Run, runSteps, withAdvice } from "./steps.js";
+
+/** What `promote` runs with. */
+export interface PromoteOptions {
+  readonly source: Directory;
+  /** As `promotionTarget` gives it. */
+  readonly environment: EnvironmentEntry;
+  /** On prod the tag that git must have; on `local` the one to try. */
+  readonly tag?: string;
+  readonly kubeconfig?: Secret;
+  /** Opens the AWS session: for the cluster where there is no kubeconfig, and for Terraform. */
+  readonly aws?: () => Promise<AwsSession>;
+  /** The repository that prod follows. */
+  readonly delivery?: Delivery;
+  readonly registry?: AppRegistry;
+  readonly terraform: { readonly vars: readonly string[]; readonly varFile?: File; readonly ghcrToken?: Secret };
+  /** Only shows what would be done. */
+  readonly dryRun: boolean;
+  readonly log: Log;
+}
+
+/**
+ * Brings the tag of prod's release file in git out: proof that it passed on dev → what prod would get → Terraform → Flux and
+ * Flagger have it out → end to end.
+ *
+ * @throws StepFailure with the cause, what state prod is in, and the call to go back
+ */
+export async function promote(options: PromoteOptions): Promise<Report> {
+  warmUp();
+  if (options.environment.name === "local") return await promoteLocally(options);
+  const { environment: entry, delivery, aws, dryRun, log } = options;
+  if (!delivery)
+    throw new Error(
+      `promote reads from git what ${entry.name} is to get, and whether it passed on dev: give --git-token, with read access to the repository's contents.`,
+    );
+  const planned = ["proof", ["cluster", ...(aws ? ["terraform plan"] : [])]];
+  const acting = [...(aws ? ["terraform apply"] : []), "release", "end to end"];
+  const title = `promote ${entry.name}${dryRun ? ", shown only" : ""}`;
+  const { report } = await runSteps({ title, plan: [...planned, ...(dryRun ? [] : acting)], log }, (run) =>
+    promoteTo(run, { ...options, delivery }),
+  );
+  return report;
+}
+
+type ByGit = PromoteOptions & { readonly delivery: Delivery };
+
+async function promoteTo(run: Run, options: ByGit): Promise<void> {
+  const { aws, dryRun } = options;
+  const proof = await run.step("proof", async (note) => await proofOf(options, note));
+  const clusterStep: NamedWork<Standing> = { name: "cluster", run: (note) => look(options, note) };
+  const planStep: NamedWork<MadePlan>[] = aws ? [{ name: "terraform plan", run: () => planOf(options, aws) }] : [];
+  const [standing, plan] = await run.parallel<[Standing, ...MadePlan[]]>([clusterStep, ...planStep]);
+  run.attach(await whatProdGets(options, proof, standing));
+  if (plan) run.attach(plan.summary);
+  if (dryRun) return;
+  if (aws) {
+    await run.step("terraform apply", (note) =>
+      withAdvice(
+        async () => note(await applied(options, aws, plan)),
+        () => stateOf(options, standing.target.api, proof.tag),
+      ),
+    );
+  }
+  await bring(run, options, { api: standing.target.api, tag: proof.tag, commit: proof.head });
+}
+
+// --- what git says ----------------------------------------------------------------------------------------------------
+
+interface Proof extends Evidence {
+  readonly tag: string;
+  /** The branch's newest commit. */
+  readonly head: string;
+}
+
+async function proofOf(options: ByGit, note: (detail: string) => void): Promise<Proof> {
+  const { source, environment: entry, delivery, registry, tag: wanted } = options;
+  const { remote } = delivery;
+  const [history, repository] = await Promise.all([
+    historyOf(remote, entry.releaseFile),
+    imageRepository(source, entry),
+  ]);
+  const proof = requireProof(history, entry, `${remote.branch} of ${remote.url}`, wanted);
+  const [host = ""] = repository.split("/");
+  checkDigest(proof, await requireTag(registry ?? { host }, repository, proof.tag));
+  const run = proof.run ? `, ${proof.run}` : "";
+  note(`${proof.tag} passed ci on dev (${proof.commit.slice(0, 7)}${run}); its image is still that one`);
+  return proof;
+}
+
+/**
+ * The tag in git, and the proof that it passed on dev.
+ *
+ * @throws Error when there is none, or git has another tag than the wanted one
+ */
+export function requireProof(
+  { head, commits }: FileHistory,
+  { name, releaseFile: file }: EnvironmentEntry,
+  place: string,
+  wanted?: string,
+): Proof {
+  const [newest] = commits;
+  const tag = newest && tagAfter(newest, file);
+  if (!tag) throw new Error(`${file} on ${place} has no tag that can be read. Nothing was changed.`);
+  if (wanted && wanted !== tag)
+    throw new Error(
+      `${file} on ${place} has ${tag}, and not ${wanted}. Nothing was changed. ` +
+        `Next: dagger call ci --env dev --tag ${wanted} --git-token …, which tests it on dev and sets it there.`,
+    );
+  const evidence = evidenceOf(tag, commits, file);
+  if (evidence) return { ...evidence, tag, head };
+  throw new Error(
+    `${file} on ${place} has ${tag}, and no commit of the pipeline says that it passed ci on dev: it was set by hand, or was there before. ${name} was not changed.\n` +
+      `Next: dagger call rollback --env ${name} --git-token … takes it back; then dagger call ci --env dev --tag ${tag} --git-token … tests it on dev and sets it with the proof.`,
+  );
+}
+
+/** @throws Error when the tag stands for another image than the one that passed */
+export function checkDigest({ tag, digest, commit }: Proof, present: string): void {
+  if (present === digest) return;
+  throw new Error(
+    `${tag} is another image than the one that passed ci on dev: the registry has ${present}, and ${commit.slice(0, 7)} says ${digest}. ` +
+      "Somebody has moved the tag. Nothing was changed. Next: release the image under a new tag, which ci can test.",
+  );
+}
+
+// --- what prod has ----------------------------------------------------------------------------------------------------
+
+interface Standing {
+  readonly target: Target;
+  readonly tag: string | undefined;
+  readonly chart: string | undefined;
+  readonly commit: string | undefined;
+}
+
+async function look(options: ByGit, note: (detail: string) => void): Promise<Standing> {
+  const { environment: entry, kubeconfig, aws, delivery } = options;
+  const target = await targetOf(kubeconfig, entry, aws);
+  if (!(await followsGit(target.api, entry, delivery.remote)))
+    throw new Error(
+      `There is no Flux in ${entry.name} that follows git (GitRepository flux-system/flux-system): the tag would not arrive. Nothing was changed. ` +
+        `Next: dagger call plan --env ${entry.name}, which shows what Terraform would install.`,
+    );
+  const { objects } = await lookAtRelease(target.api, entry);
+  const tag = servingTag(objects);
+  note(tag ? `serves ${tag}` : "serves nothing yet");
+  return {
+    target,
+    tag,
+    chart: objects.release?.status?.history?.[0]?.chartVersion,
+    commit: objects.source?.status?.artifact?.revision,
+  };
+}
+
+async function whatProdGets({ source, environment }: ByGit, proof: Proof, now: Standing): Promise<string> {
+  const chart = parse(await source.file(`${CHART}/Chart.yaml`).contents()) as { version?: string };
+  const rows = [
+    ["tag", now.tag ?? "none", proof.tag],
+    ["image", "", `${proof.digest.slice(0, 19)}…, as it passed on dev`],
+    ["chart", now.chart ?? "none", chart.version ?? "?"],
+    ["commit", now.commit ?? "none", proof.head.slice(0, 12)],
+  ];
+  const table = markdownTable(
+    ["", "now", "in git"],
+    rows.map((row) => row.map(cell)),
+  );
+  return [`### What ${environment.name} gets`, "", ...table, ""].join("\n");
+}
+
+/** How an environment stands after a failure, and the calls that show more and go back. */
+async function stateOf({ environment: entry }: PromoteOptions, api: Cluster, tag: string): Promise<string> {
+  const calls =
+    `How it stands: dagger call status --env ${entry.name}. ` +
+    `Back to the tag before: dagger call rollback --env ${entry.name} --git-token …`;
+  try {
+    const serves = servingTag((await lookAtRelease(api, entry)).objects);
+    return `${entry.name} serves ${serves ?? "nothing"}, and git says ${tag}. ${calls}`;
+  } catch {
+    return `git says ${tag}, and the cluster of ${entry.name} does not tell what it serves. ${calls}`;
+  }
+}
+
+// --- Terraform --------------------------------------------------------------------------------------------------------
+
+async function planOf({ source, environment, terraform, log }: PromoteOptions, aws: () => Promise<AwsSession>) {
+  return await makePlan({ ...terraform, source, environment, session: await aws(), log });
+}
+
+async function applied(
+  { source, environment, terraform, log }: PromoteOptions,
+  aws: () => Promise<AwsSession>,
+  plan: MadePlan | undefined,
+): Promise<string> {
+  if (!plan || doesNothing(plan)) return "no changes";
+  const text = await applyPlan({ ...terraform, source, environment, log }, plan.folder, aws);
+  return text.split("\n").at(-2) ?? "applied";
+}
+
+// --- the release ------------------------------------------------------------------------------------------------------
+
+interface Bringing {
+  readonly api: Cluster;
+  readonly tag: string;
+  readonly commit: string;
+}
+
+async function bring(run: Run, options: ByGit, { api, tag, commit }: Bringing): Promise<void> {
+  const { source, environment: entry, delivery, log } = options;
+  const gitops = { ...delivery, api, environment: entry, timeoutSeconds: await releaseTimeout(source, entry), log };
+  const state = () => (entry.name === "local" ? "" : stateOf(options, api, tag));
+  await run.step("release", async (note) => {
+    const { value: out, summary } = await withAdvice(
+      () => underLoad(api, entry, () => drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit))),
+      state,
+    );
+    note(`${tag} is out after ${formatSeconds(out.seconds)}; ${summary}`);
+  });
+  await run.step("end to end", async (note) => note(await withAdvice(() => endToEnd(api, entry, tag, log), state)));
+}
+
+/** The same release on a node of this run, which follows prod's folder on a git server of this run. */
+async function promoteLocally(options: PromoteOptions): Promise<Report> {
+  const { source, environment: entry, dryRun, log } = options;
+  if (dryRun) throw new Error("--dry-run shows what prod would get; on local there is nothing to show.");
+  const [released, repository] = await Promise.all([releasedTag(source, entry), imageRepository(source, entry)]);
+  const tag = options.tag ?? released;
+  const plan = [["cluster", "image"], `install ${released}`, "release", "end to end"];
+  const { report } = await runSteps({ title: `promote ${entry.name} ${tag}`, plan, log }, async (run) => {
+    const registry = options.registry ?? (await sampleRegistry(source, repository));
+    const [platform, digest] = await run.parallel([
+      { name: "cluster", run: () => startPlatform({ source, environment: entry, registry, log }) },
+      { name: "image", run: () => requireTag(registry, repository, tag) },
+    ]);
+    try {
+      const { api } = platform;
+      const delivery = { ...options.delivery, remote: platform.git.remote };
+      await run.step(`install ${released}`, async (note) => {
+        const timeoutSeconds = await releaseTimeout(source, entry);
+        const { seconds } = await waitForTag({ ...delivery, api, environment: entry, timeoutSeconds, log }, released);
+        note(`by Flux, ${formatSeconds(seconds)} after it was ready`);
+      });
+      const { sha: commit } = await publishTag(delivery, entry, { tag, digest }, log);
+      await bring(run, { ...options, delivery }, { api, tag, commit });
+    } finally {
+      await platform.stop();
+    }
+  });
+  return report;
+}

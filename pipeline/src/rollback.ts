@@ -1,0 +1,108 @@
+import type { Directory } from "@dagger.io/dagger";
+import { type Delivery, publishTag } from "./delivery.js";
+import type { Target } from "./deployment.js";
+import type { EnvironmentEntry } from "./environments.js";
+import { commitOfTag, tagAfter, tagBefore, tagsOf } from "./evidence.js";
+import { type FileHistory, historyOf } from "./gitHistory.js";
+import { bringOut, drawnOut, followsGit, releaseTimeout } from "./gitopsRelease.js";
+import { formatSeconds, type Report } from "./report.js";
+import { type Log, runSteps, withAdvice } from "./steps.js";
+
+/** What `rollback` runs with. */
+export interface RollbackOptions {
+  readonly source: Directory;
+  readonly environment: EnvironmentEntry;
+  readonly delivery: Delivery;
+  /** Where to go back to; the tag before when not given. */
+  readonly tag?: string;
+  /** Opens the environment's cluster, to wait there; nothing is waited for without it. */
+  readonly cluster?: () => Promise<Target>;
+  readonly log: Log;
+}
+
+/** From where to where. */
+export interface WayBack {
+  readonly from: string;
+  readonly to: string;
+  /** The commit that brought `from`. */
+  readonly commit: string | undefined;
+}
+
+/**
+ * Takes an environment back to the tag before, by a commit to its release file; and waits until that one is out, where there
+ * is a cluster to look at.
+ *
+ * @throws StepFailure
+ */
+export async function rollback(options: RollbackOptions): Promise<Report> {
+  const { source, environment: entry, delivery, cluster, log } = options;
+  const plan = [...(cluster ? ["cluster"] : []), "commit", ...(cluster ? ["release"] : [])];
+  const { report } = await runSteps({ title: `rollback ${entry.name}`, plan, log }, async (run) => {
+    const target = cluster && (await run.step("cluster", () => openFlux(options, cluster)));
+    const { way, commit } = await run.step("commit", async (note) => {
+      const history = await historyOf(delivery.remote, entry.releaseFile);
+      const way = wayBack(history, entry, options.tag);
+      const commit = await publishTag(
+        delivery,
+        entry,
+        { tag: way.to, rolledBack: { tag: way.from, ...(way.commit && { commit: way.commit }) } },
+        log,
+      );
+      note(`${way.from} → ${way.to} by ${commit.pullRequest ?? commit.sha.slice(0, 7)}`);
+      return { way, commit };
+    });
+    if (!target || commit.pullRequest) return;
+    const { api } = target;
+    const gitops = { ...delivery, api, environment: entry, timeoutSeconds: await releaseTimeout(source, entry), log };
+    await run.step("release", async (note) => {
+      const out = await withAdvice(
+        () => drawnOut(run, `${entry.name}: ${way.to}`, () => bringOut(gitops, way.to, commit.sha)),
+        () => `git says ${way.to}. How ${entry.name} stands: dagger call status --env ${entry.name}`,
+      );
+      note(`${way.to} is out after ${formatSeconds(out.seconds)}`);
+    });
+  });
+  return report;
+}
+
+async function openFlux(
+  { environment, delivery }: RollbackOptions,
+  cluster: () => Promise<Target>,
+): Promise<Target | undefined> {
+  const target = await cluster();
+  if (await followsGit(target.api, environment, delivery.remote)) return target;
+  throw new Error(
+    `There is no Flux in ${environment.name} that follows git: a commit would change nothing there. To deploy by Helm: ` +
+      `dagger call deploy --env ${environment.name} --tag …`,
+  );
+}
+
+/**
+ * Chooses the tag to go back to.
+ *
+ * @param wanted where the caller wants to go: a tag that the file has had
+ * @throws Error when there is none
+ */
+export function wayBack(
+  { commits }: Pick<FileHistory, "commits">,
+  { releaseFile: file }: EnvironmentEntry,
+  wanted?: string,
+): WayBack {
+  const [newest] = commits;
+  const from = newest && tagAfter(newest, file);
+  if (!from) throw new Error(`${file} has no tag that can be read. Nothing was changed.`);
+  const had = tagsOf(commits, file).filter((tag) => tag !== from);
+  if (wanted === from) throw new Error(`${file} has ${from} already. Nothing was changed.`);
+  if (wanted && !had.includes(wanted))
+    throw new Error(
+      `${file} has never had ${wanted}, as far as its last ${commits.length} commits tell. It had: ${had.join(", ") || "no other tag"}. Nothing was changed.`,
+    );
+  const to = wanted ?? tagBefore(commits, file);
+  if (to) return { from, to, commit: commitOfTag(commits, file) };
+  throw new Error(
+    `${file} has ${from}, and no good tag before it, as far as its last ${commits.length} commits tell. Nothing was changed. ` +
+      (had.length > 0
+        ? `It had: ${had.join(", ")}. To take one of them all the same: --tag`
+        : "There is none to go back to."),
+  );
+}

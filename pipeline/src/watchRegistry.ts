@@ -1,0 +1,37 @@
+import type { Directory } from "@dagger.io/dagger";
+import { chooseTag, describeWatched } from "./chooseTag.js";
+import type { EnvironmentEntry } from "./environments.js";
+import { tagsOf } from "./evidence.js";
+import type { GitRemote } from "./git.js";
+import { historyOf } from "./gitHistory.js";
+import { type AppRegistry, listAllTags } from "./registry.js";
+import { imageRepository, releaseOf } from "./releaseFile.js";
+import type { Log } from "./steps.js";
+
+/**
+ * Looks for a version that an environment does not have yet, and logs why every other tag is not it.
+ *
+ * @param remote the repository whose history tells which tags the environment had, and were taken back
+ * @returns the tag, or an empty text
+ * @throws RegistryError: no such repository, 401, 403, still too many requests, no answer
+ */
+export async function watchRegistry(
+  source: Directory,
+  environment: EnvironmentEntry,
+  except: readonly string[],
+  registry: AppRegistry | undefined,
+  log: Log,
+  remote?: GitRemote,
+): Promise<string> {
+  const [repository, { tag: released, exceptTags }] = await Promise.all([
+    imageRepository(source, environment),
+    releaseOf(source, environment),
+  ]);
+  const [host = ""] = repository.split("/");
+  // What the file has had was started before, and did not stay.
+  const had = remote ? tagsOf((await historyOf(remote, environment.releaseFile)).commits, environment.releaseFile) : [];
+  const tags = await listAllTags(registry ?? { host }, repository);
+  const watched = chooseTag(tags, released, [...except, ...exceptTags], had);
+  for (const line of describeWatched(watched, released, repository)) log(line);
+  return watched.tag ?? "";
+}

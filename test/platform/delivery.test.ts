@@ -1,0 +1,78 @@
+// From the registry to prod on real nodes, with a real git server and registry; and what stops on the way.
+import { describe, expect, it } from "vitest";
+import { scenario } from "../engine/scenario.js";
+
+const report = (row: RegExp) => ({
+  report: expect.stringMatching(row),
+  published: expect.stringMatching(/^[0-9a-f]{40}$/),
+});
+
+describe("a version's whole way", () => {
+  it("leads from the registry over dev to prod; a faulty one is stopped in dev, and taken back by a commit", {
+    timeout: 1_500_000,
+  }, async () => {
+    const proved =
+      /^clusters\/prod\/release\.yaml: v0\.3\.0\n\nTag: v0\.3\.0\nImage-Digest: sha256:[0-9a-f]{64}\nPassed: ci dev v0\.3\.0\nRun: run 2\n/;
+    expect(JSON.parse(await scenario("whole-way"))).toEqual({
+      "nothing new": "",
+      found: "v0.3.0",
+      "without a token": expect.stringMatching(/Flux runs dev from git.*--git-token.*Nothing was changed/),
+      "another repository": expect.stringMatching(/Flux in dev follows main of .*it would never arrive/),
+      "files before": { dev: "v0.2.0 after 1 commits", prod: "v0.1.0 after 1 commits" },
+      "prod's file is protected": expect.stringMatching(
+        /protected[\s\S]*--pull-request[\s\S]*v0\.3\.0 is out in dev and has passed.*dagger call bump --env prod --tag v0\.3\.0 --passed-on dev --image-digest sha256:[0-9a-f]{64} --run-id "run 1"/,
+      ),
+      "files between": { dev: "v0.3.0 after 2 commits", prod: "v0.1.0 after 1 commits" },
+      "run again": report(
+        /deploy v0\.3\.0 +\| passed .*was there already.* 0 failed[\s\S]*bump prod +\| passed .*→ v0\.3\.0 by/,
+      ),
+      "files after": { dev: "v0.3.0 after 2 commits", prod: "v0.3.0 after 2 commits" },
+      "prod's message": expect.stringMatching(proved),
+      faulty: expect.stringMatching(
+        /exited \d times with code 1[\s\S]*status --env dev[\s\S]*bump prod +\| skipped[\s\S]*take v0\.4\.0 back +\| passed .*v0\.3\.0 again, by/,
+      ),
+      "files after the faulty one": { dev: "v0.3.0 after 4 commits", prod: "v0.3.0 after 2 commits" },
+      "dev's message": expect.stringMatching(
+        /^Revert clusters\/dev.* to v0\.3\.0\n[\s\S]*Rolled-Back: v0\.4\.0\nRun: run 3\n/,
+      ),
+      "found again": '""',
+      shown: expect.stringMatching(/proof +\| passed .*v0\.3\.0 passed ci on dev[\s\S]*\| tag +\|[^|]*\| v0\.3\.0/),
+      "another tag": expect.stringMatching(/has v0\.3\.0, and not v0\.4\.0.*ci --env dev --tag v0\.4\.0/),
+      promoted: expect.stringMatching(
+        /release +\| passed .*v0\.3\.0 is out[\s\S]*HTTP 200 from v0\.3\.0[\s\S]*```mermaid/,
+      ),
+      "promoted again": expect.stringMatching(/release +\| passed .* 0 failed.*v0\.3\.0 from/),
+      "rolled back": expect.stringMatching(
+        /commit +\| passed .*v0\.3\.0 → v0\.1\.0 by[\s\S]*release +\| passed .*v0\.1\.0 is out/,
+      ),
+      "files at the end": { dev: "v0.3.0 after 4 commits", prod: "v0.1.0 after 3 commits" },
+      "not proved": expect.stringMatching(/v0\.1\.0, and no commit .* passed ci on dev[\s\S]*cluster +\| skipped/),
+    });
+  });
+});
+
+describe("commits to release files", () => {
+  it("are made once, race without loss, go back, and end where the branch is protected", {
+    timeout: 600_000,
+  }, async () => {
+    expect(JSON.parse(await scenario("commits"))).toEqual({
+      first: true,
+      again: false,
+      racing: 2, // five clients, two files
+      "after the race": { dev: "v0.3.0 after 2 commits", prod: "v0.3.0 after 3 commits" },
+      back: expect.stringContaining("v0.3.0 → v0.2.0 by"),
+      "further back": expect.stringContaining("v0.2.0 → v0.1.0 by"),
+      "no further": expect.stringMatching(/no good tag before it.*It had: v0\.2\.0, v0\.3\.0.*--tag/),
+      forward: expect.stringContaining("v0.1.0 → v0.3.0 by"),
+      "never had": expect.stringContaining("has never had v0.7.0"),
+      revoked: expect.stringMatching(/does not accept the password of git/),
+      author: expect.stringContaining("no author of a commit"),
+      protected: expect.stringMatching(/main, which is protected[\s\S]*--pull-request/),
+      "pull request": expect.stringMatching(/api\.github\.com[\s\S]*compare\/main\.\.\.release\/prod-v0\.4\.0/),
+      "pull request again": expect.stringMatching(/release\/prod-v0\.4\.0/),
+      "its branch": { dev: "v0.3.0 after 2 commits", prod: "v0.4.0 after 7 commits" },
+      main: { dev: "v0.3.0 after 2 commits", prod: "v0.3.0 after 6 commits" },
+      gone: expect.stringContaining("does not answer"),
+    });
+  });
+});

@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import { environment } from "../../pipeline/src/environments.js";
+import {
+  commitOfTag,
+  evidenceOf,
+  parseDigest,
+  parseRun,
+  type ReleaseCommit,
+  releaseMessage,
+  tagBefore,
+} from "../../pipeline/src/evidence.js";
+import { checkDigest, requireProof } from "../../pipeline/src/promote.js";
+import { wayBack } from "../../pipeline/src/rollback.js";
+
+const prod = environment("prod");
+const FILE = prod.releaseFile;
+const DIGEST = `sha256:${"a".repeat(64)}`;
+const OTHER = `sha256:${"b".repeat(64)}`;
+const PLACE = "main of https://github.com/damekarv/helloworld-infrastructure";
+
+const textWith = (tag: string) => `apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: helloworld, namespace: helloworld}
+spec:
+  chart: {spec: {chart: ./appManifests}}
+  values: {image: {tag: "${tag}"}}
+`;
+
+let number = 0;
+const commit = (tag: string, message = "by hand"): ReleaseCommit => ({
+  sha: `${++number}`.padStart(40, "0"),
+  message,
+  text: textWith(tag),
+});
+const passed = (tag: string, on = "dev", digest = DIGEST) =>
+  commit(tag, releaseMessage({ file: FILE, tag, digest, passed: on, run: "4711" }));
+const backTo = (tag: string, from: string) =>
+  commit(tag, releaseMessage({ file: FILE, tag, rolledBack: { tag: from, commit: "abc" } }));
+
+describe("the message of a commit", () => {
+  it("says what the file gets, and holds the proof as trailers", () => {
+    expect(releaseMessage({ file: FILE, tag: "v0.3.0", digest: DIGEST, passed: "dev", run: "4711" })).toBe(
+      `clusters/prod/release.yaml: v0.3.0\n\nTag: v0.3.0\nImage-Digest: ${DIGEST}\nPassed: ci dev v0.3.0\nRun: 4711`,
+    );
+  });
+
+  it("says what it takes back", () => {
+    expect(releaseMessage({ file: FILE, tag: "v0.2.0", rolledBack: { tag: "v0.3.0", commit: "abc" } })).toBe(
+      "Revert clusters/prod/release.yaml to v0.2.0\n\nThis takes back v0.3.0 of abc.\n\nTag: v0.2.0\nRolled-Back: v0.3.0",
+    );
+  });
+
+  it.each(["", "two\nlines", "\u001b[31m", "x".repeat(201), " x"])("has no run called %j", (run) => {
+    expect(() => parseRun(run)).toThrow(/--run-id .* no single line/);
+  });
+
+  it("has the run's address", () => {
+    const address = "https://github.com/damekarv/helloworld-infrastructure/actions/runs/4711";
+    expect(parseRun(address)).toBe(address);
+  });
+
+  it.each(["", "sha256:abc", `${DIGEST}\nPassed: ci dev v9.9.9`, DIGEST.toUpperCase()])(
+    "has no digest %j",
+    (digest) => {
+      expect(() => parseDigest(digest)).toThrow(/--image-digest .* is no digest/);
+    },
+  );
+});
+
+describe("the proof that a tag passed", () => {
+  const evidence = (tag: string, ...history: ReleaseCommit[]) => evidenceOf(tag, history, FILE);
+
+  it("is the commit that set it", () => {
+    const set = passed("v0.3.0");
+    expect(evidence("v0.3.0", set, passed("v0.2.0"))).toEqual({ commit: set.sha, digest: DIGEST, run: "4711" });
+  });
+
+  it("holds for the tag before too, when prod went back to it", () => {
+    expect(evidence("v0.2.0", backTo("v0.2.0", "v0.3.0"), passed("v0.3.0"), passed("v0.2.0"))).toBeDefined();
+  });
+
+  it("survives a squashed pull request, whose text has more lines", () => {
+    const message = `Release (#12)\r\n\r\n* ${passed("v0.3.0").message}\n\nCo-authored-by: A <a@b>\n`;
+    expect(evidence("v0.3.0", commit("v0.3.0", message))).toMatchObject({ digest: DIGEST });
+  });
+
+  it.each([
+    ["a commit by hand", commit("v0.3.0")],
+    ["a run on a throwaway node", passed("v0.3.0", "local")],
+    ["another tag's proof", commit("v0.3.0", passed("v0.2.0").message)],
+    ["a tag that begins the same", commit("v0.3.0", passed("v0.3.0-rc.1").message)],
+    ["a text that only speaks of it", commit("v0.3.0", `It says Passed: ci dev v0.3.0\nImage-Digest: ${DIGEST}`)],
+    ["a commit that did not set it", commit("v0.2.0", passed("v0.3.0").message)],
+    ["no digest", commit("v0.3.0", "x\n\nPassed: ci dev v0.3.0")],
+  ])("is not %s", (_, history) => {
+    expect(evidence("v0.3.0", history)).toBeUndefined();
+  });
+
+  it("is demanded, and its lack says what to do", () => {
+    const history = { head: "f".repeat(40), commits: [commit("v0.3.0"), passed("v0.2.0")] };
+    expect(() => requireProof(history, prod, PLACE)).toThrow(
+      /has v0\.3\.0, and no commit .* passed ci on dev.*not changed\.\nNext: dagger call rollback --env prod.*ci --env dev --tag v0\.3\.0/,
+    );
+    const good = { ...history, commits: [passed("v0.3.0")] };
+    expect(requireProof(good, prod, PLACE)).toMatchObject({ tag: "v0.3.0", head: history.head });
+    expect(() => requireProof(good, prod, PLACE, "v0.4.0")).toThrow(
+      /has v0\.3\.0, and not v0\.4\.0.*ci --env dev --tag v0\.4\.0/,
+    );
+  });
+
+  it("is of one image: a tag that was moved is refused", () => {
+    const proof = { tag: "v0.3.0", digest: DIGEST, commit: "abcdef0123", run: undefined, head: "f" };
+    expect(() => checkDigest(proof, DIGEST)).not.toThrow();
+    expect(() => checkDigest(proof, OTHER)).toThrow(/another image .* sha256:b+, and abcdef0 says sha256:a+.*new tag/);
+  });
+});
+
+describe("the tag before", () => {
+  const goodBefore = (...history: ReleaseCommit[]) => tagBefore(history, FILE);
+
+  it("is the newest other one", () => {
+    expect(goodBefore(passed("v0.3.0"), commit("v0.3.0"), passed("v0.2.0"), commit("v0.1.0"))).toBe("v0.2.0");
+  });
+
+  it("is not one that was taken back: a second rollback goes further", () => {
+    const history = [passed("v0.3.0"), passed("v0.2.0"), commit("v0.1.0")];
+    const once = [backTo("v0.2.0", "v0.3.0"), ...history];
+    expect(goodBefore(...once)).toBe("v0.1.0");
+    expect(goodBefore(backTo("v0.1.0", "v0.2.0"), ...once)).toBeUndefined();
+  });
+
+  it("is one that was taken back and then came again", () => {
+    expect(goodBefore(passed("v0.4.0"), passed("v0.3.0"), backTo("v0.2.0", "v0.3.0"), passed("v0.3.0"))).toBe("v0.3.0");
+  });
+
+  it("passes over commits in which the file was broken or gone", () => {
+    const broken = { ...commit("v0.9.0"), text: "image: [" };
+    const gone = { ...commit("v0.9.0"), text: undefined };
+    expect(goodBefore(passed("v0.3.0"), broken, gone, commit("v0.1.0"))).toBe("v0.1.0");
+  });
+
+  it("may be none at all", () => {
+    expect(goodBefore(commit("v0.1.0"))).toBeUndefined();
+    expect(goodBefore()).toBeUndefined();
+  });
+
+  it("is known by the commit that brought the present one", () => {
+    const brought = passed("v0.3.0");
+    expect(commitOfTag([commit("v0.3.0", "a value"), brought, passed("v0.2.0")], FILE)).toBe(brought.sha);
+  });
+});
+
+describe("the way back", () => {
+  const commits = [passed("v0.3.0"), passed("v0.2.0"), commit("v0.1.0")];
+
+  it("leads to the tag before, or to one that the file has had", () => {
+    expect(wayBack({ commits }, prod)).toMatchObject({ from: "v0.3.0", to: "v0.2.0", commit: commits[0]?.sha });
+    expect(wayBack({ commits }, prod, "v0.1.0")).toMatchObject({ to: "v0.1.0" });
+  });
+
+  it.each([
+    ["v0.9.0", /has never had v0\.9\.0.*It had: v0\.2\.0, v0\.1\.0\. Nothing was changed/],
+    ["v0.3.0", /has v0\.3\.0 already/],
+  ])("does not lead to %s", (tag, message) => {
+    expect(() => wayBack({ commits }, prod, tag)).toThrow(message);
+  });
+
+  it("is none where there is one tag", () => {
+    expect(() => wayBack({ commits: commits.slice(2) }, prod)).toThrow(
+      /v0\.1\.0, and no good tag before it.*none to go back to/,
+    );
+    expect(() => wayBack({ commits: [backTo("v0.1.0", "v0.2.0"), ...commits.slice(1)] }, prod)).toThrow(
+      /It had: v0\.2\.0.*--tag/,
+    );
+  });
+});

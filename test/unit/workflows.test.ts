@@ -1,0 +1,131 @@
+// What the workflows may hold: triggers, permissions, concurrency, environments, and one call a job; no logic. And zizmor, which
+// knows what goes wrong with workflows.
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { repository } from "../engine/daggerw.js";
+import { workflowJobs, workflows } from "./workflowFiles.js";
+
+const jobs = workflowJobs();
+const run = promisify(execFile);
+
+describe("each job", () => {
+  it.each(jobs)(
+    "$place has one command, a time limit, and only the rights that it needs",
+    ({ workflow, job, runs }) => {
+      expect(runs).toHaveLength(1);
+      expect(job.name).toBeTruthy();
+      expect(job["timeout-minutes"]).toBeGreaterThan(0);
+      expect(workflow.permissions).toEqual({});
+      const signsIn = runs[0]?.includes("--aws-web-identity-token");
+      const commits = runs[0]?.includes("--run-id"); // what a commit calls the run
+      expect(job.permissions).toEqual({
+        contents: commits ? "write" : "read",
+        ...(signsIn && { "id-token": "write" }),
+      });
+    },
+  );
+
+  it.each(jobs)("$place has no expression in its command, and quotes every variable", ({ runs }) => {
+    for (const command of runs) {
+      expect(command).not.toContain("${{");
+      expect(command.replace(/"[^"]*"/g, "")).not.toContain("$");
+      expect(command.trim().split("\n")).toHaveLength(1);
+    }
+  });
+
+  it.each(jobs)("$place has secrets only in an environment, and never on a pull request", ({ workflow, job }) => {
+    const secrets = JSON.stringify(job).match(/secrets\.\w+/g) ?? [];
+    expect(["secrets.AWS_ROLE_ARN", "secrets.GHCR_PAT"]).toEqual(expect.arrayContaining([...new Set(secrets)]));
+    if (secrets.length > 0) expect(job.environment).toBeTruthy();
+    if ("pull_request" in workflow.on) expect(secrets).toEqual([]);
+  });
+
+  it.each(
+    jobs.filter(
+      ({ runs }) => /--env|AWS_ROLE_ARN/.test(runs.join()) && !/--env local|watch-registry/.test(runs.join()),
+    ),
+  )("$place is alone on its environment, and is never cancelled", ({ workflow, job }) => {
+    const { group, ...more } = job.concurrency ?? workflow.concurrency ?? { group: "", "cancel-in-progress": true };
+    expect(group).toBe(job.environment);
+    expect(more).toEqual({ "cancel-in-progress": false });
+  });
+});
+
+it.each(workflows())("$file pins every action by its commit, with the version beside it", ({ text }) => {
+  const uses = text.match(/uses: .*/g) ?? [];
+  expect(uses).not.toEqual([]);
+  for (const line of uses) expect(line).toMatch(/^uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+});
+
+const requirements = join(repository, "test/zizmor/requirements.txt");
+/** Where pip puts zizmor; another one for each version. */
+const folder = join(
+  repository,
+  "node_modules/.cache",
+  `zizmor-${readFileSync(requirements, "utf8").match(/==([\d.]+)/)?.[1]}`,
+);
+const pip = [
+  "-m",
+  "pip",
+  "install",
+  "--quiet",
+  "--disable-pip-version-check",
+  "--require-hashes",
+  "--only-binary=:all:",
+];
+
+function hasPip(): boolean {
+  try {
+    execFileSync("python3", ["-m", "pip", "--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it.skipIf(!hasPip())("zizmor finds nothing, strict as it can be", { timeout: 120_000 }, async () => {
+  const zizmor = join(folder, "bin/zizmor");
+  if (!existsSync(zizmor)) await run("python3", [...pip, "--target", folder, "-r", requirements]);
+  const options = ["--offline", "--no-progress", "--persona", "pedantic", "--format", "plain"];
+  const { stdout } = await run(zizmor, [...options, join(repository, ".github")]).catch((failed) => failed);
+  expect(stdout).toMatch(/No findings to report/);
+});
+
+describe("the token that a job proves itself to AWS with", () => {
+  const script = join(repository, "scripts/github-oidc-token.mjs");
+  const print = (env: Record<string, string>) =>
+    run(process.execPath, [script], { env }).then(
+      ({ stdout }) => stdout,
+      ({ stderr }) => stderr as string,
+    );
+
+  it.each([
+    [200, '{"value": "header.payload.signature"}', /^header\.payload\.signature$/],
+    [200, "{}", /^No OIDC token: GitHub's answer holds none/],
+    [403, "{}", /^No OIDC token: GitHub answers 403/],
+  ])("is asked for AWS: %i %s", async (status, body, expected) => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(`${request.headers.authorization} ${request.url}`);
+      response.writeHead(status).end(body);
+    });
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const { port } = server.address() as AddressInfo;
+    const env = {
+      ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${port}/token?api-version=2.0`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: "runner",
+    };
+    expect(await print(env)).toMatch(expected);
+    expect(asked).toEqual(["bearer runner /token?api-version=2.0&audience=sts.amazonaws.com"]);
+    server.close();
+  });
+
+  it("can't be had without the permission, and it says which", async () => {
+    expect(await print({})).toMatch(/^No OIDC token: .*id-token: write.*--aws-credentials/);
+  });
+});
