@@ -14,12 +14,13 @@ lint() {
     "$HELM" template helloworld appManifests --namespace helloworld --values "$file" |
       "$KUBECONFORM" -strict -schema-location 'pipeline/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json'
   done
-  "$KUBECONFORM" -strict -schema-location 'pipeline/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json' clusters/*/*.yaml
+  "$KUBECONFORM" -strict -schema-location 'pipeline/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json' clusters/{dev,prod}/*.yaml
   "$ACTIONLINT" .github/workflows/*.yml
 }
 
 deploy() {
-  "$HELM" upgrade --install helloworld appManifests --namespace helloworld --values "$VALUES/dev.yaml" --set-string "image.tag=$1"
+  "$HELM" upgrade --install helloworld appManifests --namespace helloworld --values "$VALUES/dev.yaml" \
+    --set-string "image.tag=$1" --set canary.enabled=false,serviceMonitor.enabled=false
   "$KUBECTL" --namespace helloworld rollout status deployment/helloworld --timeout 120s
 }
 

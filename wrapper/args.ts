@@ -13,6 +13,10 @@ const VALUE_FLAGS = new Set([
   "--dot-focus-field",
 ]);
 
+/** The flags that take none: Dagger's global ones, and those of `call`. */
+const WITHOUT_VALUE =
+  /^(-[vqsdiwEyjM]+|--(verbose|quiet|silent|debug|interactive|web|no-exit|auto-apply|json|no-mod|eager-runtime))$/;
+
 /** The verbs that load a module and have -m/--mod. */
 const MODULE_VERBS = new Set(["call", "functions", "listen", "query", "mcp", "shell", "check", "checks", "config"]);
 
@@ -63,6 +67,22 @@ function isInside(folder: string, root: string): boolean {
     if (dirname(at) === at) return false;
     at = dirname(at);
   }
+}
+
+/**
+ * The module's function that the arguments call, unless they ask for help only. Flags that aren't the CLI's own and have no
+ * `=` are taken to have a value after them, as all of the module's own before a function do.
+ */
+export function calledFunction(args: string[]): string | undefined {
+  const { index } = findVerb(args);
+  const rest = flags(args.slice(index + 1));
+  if (args[index] !== "call" || rest.some((arg) => /^(-h|--help)$/.test(arg))) return undefined;
+  for (let at = 0; at < rest.length; at++) {
+    const arg = rest[at] as string;
+    if (!arg.startsWith("-")) return arg;
+    if (!arg.includes("=") && !WITHOUT_VALUE.test(arg)) at++;
+  }
+  return undefined;
 }
 
 /**

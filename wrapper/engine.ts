@@ -17,6 +17,10 @@ Usage: ./daggerw engine <command>
 
   status          what daggerw would use and why, what is built, what runs, and the space it takes
   start           makes ready what daggerw would use, without running anything in it
+  terraform       builds what Terraform needs on the embedded engine: its providers, checkov and moto. Once; 30 minutes on
+                  2 cores, 8 GB of memory, 10 GB of disk. Calls that need them, as plan and check-infra, do it by themselves
+  gitops          builds what a cluster with Flux needs on the embedded engine: Flux, Flagger, Prometheus and what belongs to
+                  them. Once; 30 minutes on 2 cores. Calls that need them do it by themselves
   stop            stops the embedded engine and its image registry
   remove [--yes]  stops them and removes all that daggerw made in its cache folder (--yes: without asking)
 
@@ -37,7 +41,7 @@ Environment:
 
 export async function engine(args: string[], context: Context): Promise<number> {
   const [command, ...options] = args;
-  const known = { status, start, stop, remove } as const;
+  const known = { status, start, terraform, gitops, stop, remove } as const;
   if (command === undefined || args.some((arg) => ["-h", "--help", "help"].includes(arg))) {
     process.stdout.write(HELP);
     return 0;
@@ -94,6 +98,18 @@ async function start(context: Context): Promise<number> {
   const choice = choose(facts);
   context.say(describe(choice, facts));
   await provide(choice, context);
+  return 0;
+}
+
+const terraform = (context: Context) => build(context, "terraform");
+const gitops = (context: Context) => build(context, "gitops");
+
+async function build(context: Context, parts: "terraform" | "gitops"): Promise<number> {
+  const facts = await factsOf(context);
+  const choice = choose(facts);
+  context.say(describe(choice, facts));
+  if (choice.cli === "embedded") await (await context.loadEmbedded())[parts]();
+  else context.say("There is nothing to build: this engine takes images and providers from their public registries.");
   return 0;
 }
 

@@ -8,6 +8,8 @@ export interface Context {
   cache: string;
   env: NodeJS.ProcessEnv;
   loadEmbedded: () => Promise<EmbeddedProvider>;
+  /** The module's function that is going to be called, if any. */
+  called?: string;
   say: (line: string) => void;
 }
 
@@ -28,7 +30,7 @@ export async function provide(choice: Choice, context: Context): Promise<Cli> {
   } catch (error) {
     if (!choice.embeddedCliWillDo || !(error instanceof UserError) || error.exitCode !== 1) throw error;
     context.say(`${error.message.split("\n")[0]} The embedded CLI does it.`);
-    const cli = await embeddedCli(context);
+    const cli = await embeddedCli({ ...context, called: undefined }); // Its containers run elsewhere.
     return { ...cli, env: { ...cli.env, _EXPERIMENTAL_DAGGER_RUNNER_HOST: env._EXPERIMENTAL_DAGGER_RUNNER_HOST } };
   }
 }
@@ -36,9 +38,9 @@ export async function provide(choice: Choice, context: Context): Promise<Cli> {
 const officialCli = ({ version }: Choice, { root, cache, env, say }: Context) =>
   interruptible((signal) => official({ version, cache, env, say, pins: readPins(root, version), signal }));
 
-async function embeddedCli({ env, loadEmbedded }: Context): Promise<Cli> {
+async function embeddedCli({ env, loadEmbedded, called }: Context): Promise<Cli> {
   const provider = await loadEmbedded();
-  const { cli, runnerHost, env: more, isAlive } = await provider.ensure();
+  const { cli, runnerHost, env: more, isAlive } = await provider.ensure(called);
   return {
     path: cli,
     embedded: true,

@@ -1,7 +1,14 @@
 /** What embedded/src/index.ts exports: a Dagger CLI and engine made on this machine, without Docker. */
 export interface EmbeddedProvider {
-  /** Builds what is missing and starts what doesn't run; quick when there is nothing to do. Says on stderr what it does. */
-  ensure(): Promise<EmbeddedEngine>;
+  /**
+   * Builds what is missing and starts what doesn't run; quick when there is nothing to do. Says on stderr what it does. Some
+   * of the module's functions need parts that others don't: `called` is the one that is going to be called, if any.
+   */
+  ensure(called?: string): Promise<EmbeddedEngine>;
+  /** The same, with the parts that only Terraform needs. */
+  terraform(): Promise<void>;
+  /** The same, with the parts that only a cluster with Flux needs. */
+  gitops(): Promise<void>;
   /** What is built and what runs, as lines for a person. Changes nothing. */
   status(): Promise<string[]>;
   /** Stops all that it started, and returns when it is gone: then the cache folder can be removed. */

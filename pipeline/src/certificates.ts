@@ -1,19 +1,39 @@
 import { connect as connectTls } from "node:tls";
 
+/** What a TLS server shows of itself. */
+interface Shown {
+  readonly own: Buffer;
+  readonly authority: Buffer | undefined;
+}
+
 /**
  * The certificate of the authority that a TLS server shows beside its own, as PEM, whether it is trusted or not.
  *
  * @throws Error when the server doesn't answer or shows only its own
  */
-export function peerAuthority(host: string, port: number): Promise<string> {
+export async function peerAuthority(host: string, port: number): Promise<string> {
+  const { authority } = await shownBy(host, port, "kubernetes");
+  if (!authority) throw new Error(`The API server at ${host} does not show its authority's certificate.`);
+  return pemOf(authority);
+}
+
+/**
+ * The certificate that a TLS server shows as its own, as PEM, whether it is trusted or not.
+ *
+ * @throws Error when the server doesn't answer
+ */
+export async function peerCertificate(host: string, port: number, servername: string): Promise<string> {
+  return pemOf((await shownBy(host, port, servername)).own);
+}
+
+function shownBy(host: string, port: number, servername: string): Promise<Shown> {
   return new Promise((resolve, reject) => {
-    const socket = connectTls({ host, port, servername: "kubernetes", rejectUnauthorized: false }, () => {
-      const authority = socket.getPeerCertificate(true).issuerCertificate;
+    const socket = connectTls({ host, port, servername, rejectUnauthorized: false }, () => {
+      const certificate = socket.getPeerCertificate(true);
       socket.destroy();
-      if (!authority) return reject(new Error(`The API server at ${host} does not show its authority's certificate.`));
-      resolve(pemOf(authority.raw));
+      resolve({ own: certificate.raw, authority: certificate.issuerCertificate?.raw });
     });
-    socket.setTimeout(5000, () => socket.destroy(new Error(`The API server at ${host} gives no answer.`)));
+    socket.setTimeout(5000, () => socket.destroy(new Error(`The server at ${host} gives no answer.`)));
     socket.once("error", reject);
   });
 }

@@ -1,24 +1,40 @@
 import type { Changeset, Directory, Secret } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
+import type { AwsSession } from "./aws.js";
 import { bump } from "./bump.js";
 import { CHECKS, checks } from "./check.js";
-import { startCluster } from "./cluster.js";
+import { type Delivery, type Published, publishTag } from "./delivery.js";
 import { deploy, prepareNamespace, type Target, targetOf } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
 import { type EnvironmentEntry, environment } from "./environments.js";
+import type { TagCommit } from "./git.js";
+import {
+  bringOut,
+  drawnOut,
+  followsGit,
+  type GitopsTarget,
+  releaseTimeout,
+  takeBack,
+  waitForTag,
+} from "./gitopsRelease.js";
 import { warmUp } from "./kubernetes.js";
+import { startPlatform, type ThrowawayPlatform } from "./platform.js";
 import { type AppRegistry, requireTag } from "./registry.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
-import type { Report } from "./report.js";
-import { type Log, type Run, runSteps } from "./steps.js";
+import { formatSeconds, type Report } from "./report.js";
+import { type Log, type Run, runSteps, withAdvice } from "./steps.js";
 
 /** What `ci` runs with. */
 export interface CiOptions {
   readonly source: Directory;
   readonly environment: EnvironmentEntry;
   readonly tag: string;
-  /** Where the cluster is; `local` starts one of its own. */
+  /** Where the cluster is; without one `local` starts a platform of its own. */
   readonly kubeconfig?: Secret;
+  /** Opens the AWS session in which the cluster is looked up when there is no kubeconfig. */
+  readonly aws?: () => Promise<AwsSession>;
+  /** The repository that Flux follows. A platform of this run has one of its own. */
+  readonly delivery?: Delivery;
   /** Where the image is; `local` serves the sample application unless one is given. */
   readonly registry?: AppRegistry;
   readonly log: Log;
@@ -28,14 +44,22 @@ export interface CiOptions {
 export interface CiResult {
   readonly report: Report;
   readonly changes: Changeset;
+  /** Where that change is, when it was made in the repository that Flux follows. */
+  readonly published?: Published;
 }
 
 /**
  * check → cluster → deploy the released tag (local) → upgrade to the tag under load → end to end → bump prod's release file.
  *
+ * Where Flux follows git, a tag is a commit to the environment's release file, and one that fails is taken back by another;
+ * prod's bump is a commit too. `local` does so on a platform and a git server of its own, and leaves the working tree alone. A
+ * cluster without Flux is deployed to by Helm.
+ *
  * @throws StepFailure with every cause and the table; prod's release file is unchanged then
  */
 export async function ci(options: CiOptions): Promise<CiResult> {
+  if (options.environment.name === "prod" && options.delivery)
+    throw new Error("prod gets a tag by `ci --env dev` and `promote`: --git-token does not go with --env prod.");
   warmUp();
   const { source, tag, log } = options;
   const isLocal = options.environment.name === "local";
@@ -53,34 +77,171 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   const title = `ci ${options.environment.name} ${tag}`;
   const { value, report } = await runSteps({ title, plan, log }, async (run) => {
     const registry = options.registry ?? (isLocal ? await sampleRegistry(source, repository) : undefined);
-    const [cluster] = await run.parallel<[Open, ...unknown[]]>([
-      { name: "cluster", run: () => open(options, registry) },
-      { name: "image", run: async (note) => note(await imageNote(registry, repository, tag)) },
+    const [cluster, digest] = await run.parallel<[Open, string | undefined, ...unknown[]]>([
+      { name: "cluster", run: (note) => open(options, registry, note) },
+      { name: "image", run: (note) => findImage(options, registry, repository, note) },
       ...checks(source),
     ]);
     try {
-      return await release(run, { ...options, registry, released }, cluster);
+      return await release(run, { ...options, registry, released, digest }, cluster);
     } finally {
       await cluster.stop();
     }
   });
-  return { report, changes: value };
+  return { report, ...value };
 }
 
-type Open = Target & { stop(): Promise<void> };
+type Open = Target & {
+  /** Where a tag is a commit. */
+  readonly delivery?: Delivery;
+  readonly byFlux: boolean;
+  readonly platform?: ThrowawayPlatform;
+  stop(): Promise<void>;
+};
 
 /** The environment's cluster; what is only looked at needs no stop. */
-async function open({ environment, kubeconfig, log }: CiOptions, registry: AppRegistry | undefined): Promise<Open> {
-  if (environment.name === "local" && !kubeconfig) return await startCluster({ registry, log });
-  return { ...(await targetOf(kubeconfig, environment)), stop: async () => undefined };
+async function open(
+  { source, environment: entry, kubeconfig, aws, delivery, log }: CiOptions,
+  registry: AppRegistry | undefined,
+  note: (detail: string) => void,
+): Promise<Open> {
+  if (entry.name === "local" && !kubeconfig) {
+    const platform = await startPlatform({ source, environment: entry, registry, log });
+    note("Flux is ready");
+    return { ...platform, platform, byFlux: true, delivery: { ...delivery, remote: platform.git.remote } };
+  }
+  const target = await targetOf(kubeconfig, entry, aws);
+  const byFlux = await followsGit(target.api, entry, delivery?.remote);
+  if (byFlux && !delivery)
+    throw new Error(
+      `Flux runs ${entry.name} from git, and would undo what Helm does: give --git-token, with which the tag is committed to ${entry.releaseFile}. Nothing was changed.`,
+    );
+  note(byFlux ? "Flux follows git" : "no Flux: Helm deploys");
+  return { ...target, byFlux, delivery, stop: async () => undefined };
 }
 
-async function imageNote(registry: AppRegistry | undefined, repository: string, tag: string): Promise<string> {
-  if (!registry) return "not looked up: no --registry-password was given";
-  return `${tag} is ${(await requireTag(registry, repository, tag)).slice(0, 19)}…`;
+/** The image's digest: what is tested is what promotion must find again. */
+async function findImage(
+  { tag, delivery }: CiOptions,
+  registry: AppRegistry | undefined,
+  repository: string,
+  note: (detail: string) => void,
+): Promise<string | undefined> {
+  const [host = ""] = repository.split("/");
+  const asked = registry ?? (delivery && { host });
+  if (!asked) return void note("not looked up: no --registry-password was given");
+  const digest = await requireTag(asked, repository, tag);
+  note(`${tag} is ${digest.slice(0, 19)}…`);
+  return digest;
 }
 
-async function release(run: Run, options: CiOptions & { released: string }, target: Target): Promise<Changeset> {
+type Release = CiOptions & { readonly released: string; readonly digest?: string };
+
+async function release(run: Run, options: Release, target: Open): Promise<Omit<CiResult, "report">> {
+  if (target.byFlux && target.delivery) await releaseByFlux(run, options, target, target.delivery);
+  else {
+    await deployWithHelm(run, options, target);
+    await testEndToEnd(run, options, target);
+  }
+  return await run.step("bump prod", async (note) => await bumpProd(options, target, note));
+}
+
+async function testEndToEnd(run: Run, { environment: entry, tag, log }: CiOptions, { api }: Target): Promise<void> {
+  await run.step("end to end", async (note) => note(await endToEnd(api, entry, tag, log)));
+}
+
+/** Flux has installed the released tag on its own; the new one is a commit, and so is the way back. */
+async function releaseByFlux(run: Run, options: Release, target: Open, delivery: Delivery): Promise<void> {
+  const { source, environment: entry, tag, released, digest, log } = options;
+  const { api, platform } = target;
+  const timeoutSeconds = await releaseTimeout(source, entry);
+  const gitops: GitopsTarget = { ...delivery, api, environment: entry, timeoutSeconds, log };
+  if (platform) {
+    await run.step(`deploy ${released}`, async (note) => {
+      const { seconds } = await waitForTag(gitops, released);
+      note(`by Flux, ${formatSeconds(seconds)} after it was ready`);
+    });
+  }
+  const made: { commit?: TagCommit } = {};
+  const bring = async () => {
+    const commit = await publishTag({ ...delivery, pullRequest: false }, entry, { tag, digest }, log);
+    made.commit = commit;
+    const out = await drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit.sha));
+    const there = commit.changed ? "" : ", which was there already,";
+    return `${commit.sha.slice(0, 7)}${there} is out after ${formatSeconds(out.seconds)}`;
+  };
+  const more = () => (platform ? "" : `More on how it stands: dagger call status --env ${entry.name}`);
+  try {
+    await run.step(`deploy ${tag}`, async (note) => {
+      const { value, summary } = await withAdvice(() => underLoad(api, entry, bring), more);
+      note(`${value}; ${summary}`);
+    });
+    await testEndToEnd(run, options, target);
+  } catch (error) {
+    // A cluster of the run ends with it: nobody waits there for the tag before.
+    const failed = !platform && made.commit && { tag, commit: made.commit };
+    // When that fails too, the report has both causes.
+    if (failed) await run.step(`take ${tag} back`, (note) => goBack(gitops, failed, note)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function goBack(
+  target: GitopsTarget,
+  failed: { tag: string; commit: TagCommit },
+  note: (detail: string) => void,
+): Promise<void> {
+  const { name, releaseFile } = target.environment;
+  await withAdvice(
+    async () => note(await takeBack(target, failed)),
+    () =>
+      `${releaseFile} may still have ${failed.tag}, which failed. How ${name} stands: dagger call status --env ${name}. ` +
+      `To go back: dagger call rollback --env ${name} --git-token …`,
+  );
+}
+
+/** The tag passed: prod's release file gets it, with the proof; the caller's working tree is theirs to change. */
+async function bumpProd(
+  { source, environment: entry, tag, digest, log }: Release,
+  { delivery, platform }: Open,
+  note: (detail: string) => void,
+): Promise<Omit<CiResult, "report">> {
+  const prod = environment("prod");
+  const changes = await bump(source, prod, tag);
+  const proposed = (await changes.isEmpty())
+    ? `${prod.releaseFile} has ${tag} already`
+    : `${prod.releaseFile} → ${tag}, not applied`;
+  if (!delivery) {
+    note(proposed);
+    return { changes };
+  }
+  const published = await withAdvice(
+    () => publishTag(delivery, prod, { tag, passed: entry.name, digest }, log),
+    () => (platform ? "" : resumeAdvice(entry, { tag, digest, run: delivery.run })),
+  );
+  note(platform ? `${proposed}; ${published.sha.slice(0, 7)} on the run's git server` : describe(published, tag));
+  return platform ? { changes } : { changes, published };
+}
+
+function describe({ sha, changed, pullRequest }: Published, tag: string): string {
+  const { releaseFile } = environment("prod");
+  if (pullRequest) return `${releaseFile} → ${tag} by ${pullRequest}`;
+  return changed ? `${releaseFile} → ${tag} by ${sha.slice(0, 7)}` : `${releaseFile} has ${tag} already`;
+}
+
+/** How things stand when all has passed but the last push. */
+function resumeAdvice({ name }: EnvironmentEntry, of: { tag: string; digest?: string; run?: string }): string {
+  const { tag, digest, run } = of;
+  const proof = digest
+    ? ` --passed-on ${name} --image-digest ${digest}${run ? ` --run-id ${JSON.stringify(run)}` : ""}`
+    : "";
+  return (
+    `${tag} is out in ${name} and has passed; only ${environment("prod").releaseFile} was not changed. To do just that, once git is back: ` +
+    `dagger call bump --env prod --tag ${tag}${proof} --git-token …`
+  );
+}
+
+async function deployWithHelm(run: Run, options: Release, target: Target): Promise<void> {
   const { source, environment: entry, tag, registry, released, log } = options;
   const deployment = { source, environment: entry, target, log };
   if (entry.name === "local") {
@@ -93,16 +254,5 @@ async function release(run: Run, options: CiOptions & { released: string }, targ
     if (entry.name !== "local") await prepareNamespace(deployment, registry);
     const { value, summary } = await underLoad(target.api, entry, () => deploy({ ...deployment, tag }));
     note(`${value.replicas} replicas; ${summary}`);
-  });
-  await run.step("end to end", async (note) => note(await endToEnd(target.api, entry, tag, log)));
-  return await run.step("bump prod", async (note) => {
-    const prod = environment("prod");
-    const changes = await bump(source, prod, tag);
-    note(
-      (await changes.isEmpty())
-        ? `${prod.releaseFile} has ${tag} already`
-        : `${prod.releaseFile} → ${tag}, not applied`,
-    );
-    return changes;
   });
 }

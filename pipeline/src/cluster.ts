@@ -1,6 +1,14 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { CacheSharingMode, type Container, dag, type Service } from "@dagger.io/dagger";
+import {
+  CacheSharingMode,
+  type Container,
+  dag,
+  type File,
+  ImageLayerCompression,
+  type Service,
+} from "@dagger.io/dagger";
 import { peerAuthority } from "./certificates.js";
+import { uncached } from "./exec.js";
 import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import { type Cluster, connect } from "./kubernetes.js";
@@ -23,18 +31,30 @@ export interface ThrowawayCluster {
   stop(): Promise<void>;
 }
 
+/** How a throwaway cluster is set up. */
+export interface ClusterOptions {
+  /** A registry that stands for the host in the application's image names. */
+  readonly registry?: AppRegistry;
+  /**
+   * Images that shall lie on the node besides those of every cluster: pods with them start at once, and without a registry.
+   */
+  readonly images?: readonly string[];
+  /** Gives the node more: a service, or a setting of node/start. */
+  readonly extend?: (node: Container) => Container;
+  readonly log: Log;
+}
+
 /**
- * Starts a Kubernetes node with its control plane in the engine, and waits until it takes pods.
+ * Starts a Kubernetes node with its control plane in the engine, and waits until it answers and is ready.
  *
- * @param registry a registry that stands for the host in the application's image names
  * @throws Error with the node's last words when it does not start
  */
-export async function startCluster(options: { registry?: AppRegistry; log: Log }): Promise<ThrowawayCluster> {
+export async function startCluster(options: ClusterOptions): Promise<ThrowawayCluster> {
   const token = randomBytes(32).toString("hex");
   const name = randomUUID();
-  const node = await nodeContainer(options.registry);
+  const { registry, images: more, extend = (node) => node } = options;
   const service = serve(
-    node
+    extend(await nodeContainer(registry, more))
       // Each run has a node of its own, although all that defines it is the same.
       .withEnvVariable("CLUSTER", name)
       .withMountedSecret("/etc/cluster/admin-token", dag.setSecret(`admin-token-${name}`, token)),
@@ -68,11 +88,8 @@ export async function keptCluster(registry?: AppRegistry): Promise<Service> {
 /** The kubeconfig that the kept cluster wrote when it started; for the host, on which 127.0.0.1:6443 leads to it. */
 export async function keptKubeconfig(): Promise<string> {
   const read = "test ! -e /kept/kubeconfig || cp /kept/kubeconfig /kubeconfig; touch /kubeconfig";
-  const text = await dag
-    .container()
-    .from(images.busybox)
+  const text = await uncached(dag.container().from(images.busybox))
     .withMountedCache("/kept", keptVolume(), { sharing: CacheSharingMode.Shared })
-    .withEnvVariable("NOW", new Date().toISOString()) // the volume's content is no part of the cache's key
     .withExec(["sh", "-c", read])
     .file("/kubeconfig")
     .contents();
@@ -85,7 +102,7 @@ export async function keptKubeconfig(): Promise<string> {
 const keptVolume = () => dag.cacheVolume("kept-cluster");
 
 /** kind's node image with the control plane's binaries, the images that every cluster runs, and our start script. */
-async function nodeContainer(registry?: AppRegistry): Promise<Container> {
+async function nodeContainer(registry?: AppRegistry, more: readonly string[] = []): Promise<Container> {
   const binaries = {
     etcd: images.etcd,
     "kube-apiserver": images.kubeApiserver,
@@ -98,12 +115,7 @@ async function nodeContainer(registry?: AppRegistry): Promise<Container> {
   );
   let node = dag.container().from(images.node).withDirectory("/node", dag.currentModule().source().directory("node"));
   for (const { name, file } of found) node = node.withFile(`/usr/local/bin/${name}`, file);
-  for (const image of [images.coredns, images.pause, images.busybox]) {
-    const archive = `/node/images/${image.replace(/\W/g, "-")}`;
-    node = node
-      .withFile(`${archive}.tar`, dag.container().from(image).asTarball())
-      .withNewFile(`${archive}.name`, qualified(image)); // an archive from the engine doesn't know its image's name
-  }
+  node = node.withFile("/node/images.tar", savedImages([images.coredns, images.pause, images.busybox, ...more]));
   // Not on the container's overlay file system: containerd makes overlays of its own.
   for (const path of ["/run", "/tmp", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/log"]) {
     node = node.withMountedTemp(path);
@@ -113,6 +125,23 @@ async function nodeContainer(registry?: AppRegistry): Promise<Container> {
   return node
     .withServiceBinding("registry", registry.service)
     .withEnvVariable("REGISTRY_MIRRORS", `${registry.host}=http://registry:5000`);
+}
+
+/** A containerd's state with images unpacked in it: made once for each set of images. */
+function savedImages(references: readonly string[]): File {
+  let maker = dag
+    .container()
+    .from(images.node)
+    .withFile("/save-images", dag.currentModule().source().file("node/save-images"));
+  for (const path of ["/run", "/tmp", "/var/lib/containerd"]) maker = maker.withMountedTemp(path);
+  for (const image of references) {
+    const archive = `/images/${image.replace(/\W/g, "-")}`;
+    const tar = dag.container().from(image).asTarball({ forcedCompression: ImageLayerCompression.Uncompressed });
+    // An archive from the engine doesn't know its image's name.
+    maker = maker.withMountedFile(`${archive}.tar`, tar).withNewFile(`${archive}.name`, qualified(image));
+  }
+  const save = ["/save-images", "/images", "/images.tar"];
+  return maker.withExec(save, { insecureRootCapabilities: true }).file("/images.tar");
 }
 
 const serve = (node: Container) =>

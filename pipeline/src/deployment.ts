@@ -1,33 +1,51 @@
 import { randomUUID } from "node:crypto";
 import { type Directory, dag, type Secret, type Service } from "@dagger.io/dagger";
 import { parse } from "yaml";
+import type { AwsSession } from "./aws.js";
+import { waitForCanary } from "./canaryRollout.js";
 import { helmContainer, valuesOf } from "./chart.js";
 import { formatDiagnosis } from "./diagnosis.js";
+import { eksTarget } from "./eks.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
-import { exec } from "./exec.js";
+import { exec, uncached } from "./exec.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
+import { releaseOf } from "./releaseFile.js";
 import { diagnosePods, type RolloutResult, waitForRollout } from "./rollout.js";
 import type { Log } from "./steps.js";
 
 /** The most that a rollout may take, in seconds; it ends much earlier when its pods can't come good. */
 const ROLLOUT_TIMEOUT_SECONDS = 300;
+/** The most that Flagger may take for its judgement, in seconds: prod's analysis alone is three minutes. */
+const ANALYSIS_TIMEOUT_SECONDS = 900;
 
 /** A cluster to act on. */
 export interface Target {
   readonly api: Cluster;
   /** The kubeconfig itself. Never log it. */
   readonly kubeconfig: string;
+  /** The kubeconfig with new credentials, where those in `kubeconfig` end within minutes. */
+  readonly freshKubeconfig?: () => Promise<string>;
   /** The throwaway node, when it is one of this run. */
   readonly service?: Service;
 }
 
-/** The cluster that a kubeconfig leads to. */
-export async function targetOf(kubeconfig: Secret | undefined, environment: EnvironmentEntry): Promise<Target> {
+/**
+ * The cluster that a kubeconfig leads to; without one, the environment's EKS cluster.
+ *
+ * @param aws opens the AWS session in which the cluster is looked up, where there are credentials for one
+ */
+export async function targetOf(
+  kubeconfig: Secret | undefined,
+  environment: EnvironmentEntry,
+  aws?: () => Promise<AwsSession>,
+): Promise<Target> {
+  if (!kubeconfig && aws) return await eksTarget(await aws(), environment);
   if (!kubeconfig) {
     throw new Error(
-      `${environment.name} needs a kubeconfig: --kubeconfig file:$HOME/.kube/config, or env:NAME. ` +
-        "Without one there is `ci --env local` and `test-chart`, which start a cluster of their own.",
+      `${environment.name} needs a kubeconfig or AWS credentials: --kubeconfig file:$HOME/.kube/config, or env:NAME; ` +
+        `or before the function's name --aws-credentials …, with which the cluster ${environment.cluster} is looked up in EKS. ` +
+        "Without them there is `ci --env local` and `test-chart`, which start a cluster of their own.",
     );
   }
   const text = await kubeconfig.plaintext();
@@ -59,19 +77,45 @@ export async function prepareNamespace(
 }
 
 /**
- * Installs or upgrades the application with the environment's values, and waits until the new version is out.
+ * Installs or upgrades the application with the environment's values, and waits until the new version is out; where there
+ * is Flagger, until it has been judged.
  *
- * @throws Error with Helm's words, or RolloutFailure with why the pods can't come good
+ * @throws Error with Helm's words, or RolloutFailure with why the pods can't come good or what Flagger found
  */
 export async function deploy(deployment: Deployment): Promise<RolloutResult> {
-  const { environment, target, log } = deployment;
-  await helm(deployment, ["upgrade", "--install", environment.helmRelease, "/chart", "--values", "/values.yaml"]);
-  return await waitForRollout(target.api, {
-    namespace: environment.namespace,
-    deployment: environment.helmRelease,
-    timeoutSeconds: ROLLOUT_TIMEOUT_SECONDS,
-    log,
-  });
+  const { source, environment, target, log } = deployment;
+  const missing = await missingKinds(deployment);
+  const values = {
+    ...deployment.values,
+    ...Object.fromEntries(missing.map(({ value }) => [value, { enabled: false }])),
+  };
+  const released = Date.now();
+  const command = ["upgrade", "--install", environment.helmRelease, "/chart", "--values", "/values.yaml"];
+  await helm({ ...deployment, values }, command);
+  const { namespace, helmRelease } = environment;
+  const rollout = { namespace, timeoutSeconds: ROLLOUT_TIMEOUT_SECONDS, log };
+  const release = await releaseOf(source, environment);
+  const own = { ...release.values, ...values } as { canary?: { enabled?: boolean } };
+  if (!own.canary?.enabled) return await waitForRollout(target.api, { ...rollout, deployment: helmRelease });
+  const tag = deployment.tag ?? release.tag;
+  const analysis = { namespace, name: helmRelease, tag, released, timeoutSeconds: ANALYSIS_TIMEOUT_SECONDS, log };
+  await waitForCanary(target.api, analysis);
+  return await waitForRollout(target.api, { ...rollout, deployment: `${helmRelease}-primary` });
+}
+
+/** Parts of the chart whose kinds come with another project. */
+const FOREIGN = [
+  { value: "canary", apiVersion: "flagger.app/v1beta1", kind: "Canary" },
+  { value: "serviceMonitor", apiVersion: "monitoring.coreos.com/v1", kind: "ServiceMonitor" },
+];
+
+/** What the cluster has no kinds for, and is left out: with one of them missing, nothing of a release would be installed. */
+async function missingKinds({ target, environment, log }: Deployment): Promise<typeof FOREIGN> {
+  const known = await Promise.all(FOREIGN.map(({ apiVersion, kind }) => target.api.knowsKind(apiVersion, kind)));
+  const missing = FOREIGN.filter((_, index) => !known[index]);
+  if (missing.length > 0)
+    log(`${environment.name} has no ${missing.map(({ kind }) => kind).join(" and no ")}: deployed without`);
+  return missing;
 }
 
 /** Runs the chart's own test pods. */
@@ -93,11 +137,11 @@ export async function uninstall(deployment: Deployment): Promise<void> {
 }
 
 async function helm({ source, environment, target, tag, values }: Deployment, args: string[]): Promise<string> {
-  let container = helmContainer(source)
+  const kubeconfig = (await target.freshKubeconfig?.()) ?? target.kubeconfig;
+  let container = uncached(helmContainer(source))
     .withNewFile("/values.yaml", await valuesOf(source, environment, tag, values))
-    .withMountedSecret("/kubeconfig", dag.setSecret(`kubeconfig-${randomUUID()}`, target.kubeconfig))
-    .withEnvVariable("KUBECONFIG", "/kubeconfig")
-    .withEnvVariable("NOW", new Date().toISOString()); // the cluster is no part of the cache's key
+    .withMountedSecret("/kubeconfig", dag.setSecret(`kubeconfig-${randomUUID()}`, kubeconfig))
+    .withEnvVariable("KUBECONFIG", "/kubeconfig");
   if (target.service) container = container.withServiceBinding("node", target.service);
   const { code, stdout, stderr } = await exec(container, ["helm", ...args, "--namespace", environment.namespace]);
   if (code === 0) return stdout;

@@ -4,6 +4,8 @@ export type EnvironmentName = "local" | "dev" | "prod";
 /** Where an environment lives: everything that differs from one to the next. */
 export interface EnvironmentEntry {
   readonly name: EnvironmentName;
+  /** The AWS region that it is in. */
+  readonly region: string;
   /** The cluster's name in AWS and in a kubeconfig (`aws eks update-kubeconfig --name …`). */
   readonly cluster: string;
   /** The Kubernetes namespace of the application. */
@@ -14,9 +16,13 @@ export interface EnvironmentEntry {
   readonly helmRelease: string;
 }
 
+/** The AWS region of the platform. */
+export const REGION = "eu-west-1";
+
 function entry(name: EnvironmentName, filesOf: "dev" | "prod"): EnvironmentEntry {
   return {
     name,
+    region: REGION,
     cluster: `${name}-helloworld`,
     namespace: "helloworld",
     releaseFile: `clusters/${filesOf}/release.yaml`,
@@ -44,6 +50,33 @@ export function environment(name: string): EnvironmentEntry {
   throw new Error(
     `There is no environment ${JSON.stringify(name)}. Known: ${known.join(", ")}.${meant ? ` Did you mean ${meant}?` : ""}`,
   );
+}
+
+/**
+ * Looks up an environment that has infrastructure of its own in AWS.
+ *
+ * @throws Error when it is unknown, or `local`
+ */
+export function infrastructureOf(name: string): EnvironmentEntry {
+  const found = environment(name);
+  if (found.name !== "local") return found;
+  throw new Error(
+    "local has no infrastructure: use dev or prod. Without an AWS account there is: dagger call test-infra",
+  );
+}
+
+/**
+ * Looks up an environment that gets tags by promotion: prod; and `local`, a throwaway cluster that runs what prod runs.
+ *
+ * @throws Error when it is unknown, or dev
+ */
+export function promotionTarget(name: string): EnvironmentEntry {
+  const found = environment(name);
+  if (found.name === "dev")
+    throw new Error(
+      "dev gets a tag by `dagger call ci --env dev --tag …`; promote is for prod, and for local to try it.",
+    );
+  return found.name === "local" ? { ...environment("prod"), name: "local", cluster: found.cluster } : found;
 }
 
 /** Where the chart lies in the repository. */

@@ -32,6 +32,35 @@ export const images = {
   crane: "gcr.io/go-containerregistry/crane/debug:v0.22.1",
   /** Builds the sample application: go on the PATH, GOTOOLCHAIN=local, and a shell. */
   golang: "golang:1.26-alpine",
+  /** terraform on the PATH, git, certificates, and a shell. */
+  terraform: "hashicorp/terraform:1.13.3",
+  /** tflint on the PATH, and a shell. */
+  tflint: "ghcr.io/terraform-linters/tflint:v0.64.0",
+  /** The policy scan: checkov on the PATH, and a shell. */
+  checkov: "bridgecrew/checkov:3.3.30",
+  /** Simulates AWS: moto_server on the PATH, on port 5000 with `-H 0.0.0.0`; and a shell. */
+  moto: "motoserver/moto:5.2.5",
+  /** Flux's controllers, of one release (scripts/gitops.ts names it): each on the PATH. */
+  sourceController: "ghcr.io/fluxcd/source-controller:v1.9.4",
+  kustomizeController: "ghcr.io/fluxcd/kustomize-controller:v1.9.4",
+  helmController: "ghcr.io/fluxcd/helm-controller:v1.6.3",
+  notificationController: "ghcr.io/fluxcd/notification-controller:v1.9.3",
+  /** Flagger: flagger in the working directory; no tag has a v. */
+  flagger: "ghcr.io/fluxcd/flagger:1.44.0",
+  /** loadtester in the working directory; hey, curl, jq, git, bash, helm and kubectl on the PATH. */
+  flaggerLoadtester: "ghcr.io/fluxcd/flagger-loadtester:0.38.0",
+  /** /bin/prometheus, /bin/promtool, and a shell. */
+  prometheus: "quay.io/prometheus/prometheus:v3.14.0",
+  /** What `kubectl top` and autoscalers ask: /metrics-server; no shell. */
+  metricsServer: "registry.k8s.io/metrics-server/metrics-server:v0.9.0",
+  /** Enforces network policies: kube-router with iptables and ipset, and a shell. */
+  kubeRouter: "cloudnativelabs/kube-router:v2.1.0",
+  /** A gateway (Gateway API v1): traefik on the PATH, and a shell. */
+  traefik: "traefik:v3.6.12",
+  /** Makes Secrets of what secret stores hold: /bin/external-secrets; no shell. */
+  externalSecrets: "ghcr.io/external-secrets/external-secrets:v0.16.2",
+  /** Serves repositories: git with its http-backend, node on the PATH, and a shell. */
+  git: "node:24.21.0-trixie",
 } as const;
 
 export type ImageName = keyof typeof images;

@@ -15,29 +15,60 @@ import {
   type Service,
 } from "@dagger.io/dagger";
 import { openSampleRegistry } from "./app.js";
+import { applyPlan } from "./apply.js";
+import { type AwsAccess, type AwsSession, openAwsSession } from "./aws.js";
+import { bootstrap } from "./bootstrap.js";
 import { bump } from "./bump.js";
 import { lintChart, renderChart } from "./chart.js";
-import { CHECKS, checks } from "./check.js";
+import { CHECKS, checkInfra, checks } from "./check.js";
 import { ci } from "./ci.js";
 import { keptCluster, keptKubeconfig } from "./cluster.js";
+import { type Delivery, type Published, publishTag, remoteOf } from "./delivery.js";
 import { deploy, prepareNamespace, targetOf } from "./deployment.js";
+import { checkConfirmation, destroyEnvironment } from "./destroy.js";
+import { failAsDrifted, findDrift } from "./drift.js";
+import { eksKubeconfigOf } from "./eks.js";
 import { endToEnd } from "./endToEnd.js";
-import { environment } from "./environments.js";
+import { type EnvironmentEntry, environment, infrastructureOf, promotionTarget, REGION } from "./environments.js";
+import { parseDigest, parseRun } from "./evidence.js";
+import { checkPull, renewPullSecret } from "./ghcrSecret.js";
+import { makePlan, type TerraformRun, variableArguments } from "./plan.js";
+import { promote } from "./promote.js";
 import type { AppRegistry } from "./registry.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
+import { pushState, rescuedState } from "./rescue.js";
+import { rollback } from "./rollback.js";
+import { forceUnlock, readOutputs } from "./stateCommands.js";
+import { parseLockId } from "./stateLock.js";
+import { statusOf } from "./status.js";
 import { runSteps } from "./steps.js";
 import { parseTag } from "./tag.js";
+import { settingsOf } from "./terraform.js";
+import { formatTerraform, validateTerraform } from "./terraformChecks.js";
 import { testChart } from "./testChart.js";
+import { testInfra } from "./testInfra.js";
+import { watchRegistry } from "./watchRegistry.js";
+import { whoami } from "./whoami.js";
 
 const log = (line: string) => console.log(line);
 
 @object()
 export class HelloworldInfrastructure {
   private source: Directory;
+  private awsCredentials?: Secret;
+  private awsProfile?: string;
+  private awsRoleArn?: string;
+  private awsWebIdentityToken?: Secret;
+  private awsAccount?: string;
 
   /**
-   * @param source the repository: chart, Flux objects and workflows
+   * @param source the repository: chart, Flux objects, Terraform and workflows
+   * @param awsCredentials who speaks to AWS: cmd:"aws configure export-credentials" (any profile, SSO too), or a credentials file
+   * @param awsProfile which profile of a credentials file; default: default
+   * @param awsRoleArn the role to assume with a web identity token, for one hour
+   * @param awsWebIdentityToken the OIDC token that proves who assumes the role
+   * @param awsAccount the AWS account that it must be (12 digits); another one is refused
    */
   constructor(
     @argument({
@@ -45,8 +76,18 @@ export class HelloworldInfrastructure {
       ignore: [".git", "**/node_modules", "**/.terraform", "**/*.tgz"],
     })
     source: Directory,
+    awsCredentials?: Secret,
+    awsProfile?: string,
+    awsRoleArn?: string,
+    awsWebIdentityToken?: Secret,
+    awsAccount?: string,
   ) {
     this.source = source;
+    this.awsCredentials = awsCredentials;
+    this.awsProfile = awsProfile;
+    this.awsRoleArn = awsRoleArn;
+    this.awsWebIdentityToken = awsWebIdentityToken;
+    this.awsAccount = awsAccount;
   }
 
   /**
@@ -104,7 +145,7 @@ export class HelloworldInfrastructure {
    * Example: dagger call deploy --env dev --tag v0.2.0 --kubeconfig file:$HOME/.kube/config
    * @param env dev or prod
    * @param tag the image's tag, as v0.2.0; default: the one in the environment's release file
-   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
    * @param registryUsername who pulls the image (makes ghcr-secret anew)
    * @param registryPassword a token that may read packages
    */
@@ -124,7 +165,7 @@ export class HelloworldInfrastructure {
         const deployment = {
           source: this.source,
           environment: entry,
-          target: await targetOf(kubeconfig, entry),
+          target: await targetOf(kubeconfig, entry, this.aws()),
           tag: wanted,
           log,
         };
@@ -141,29 +182,58 @@ export class HelloworldInfrastructure {
    * Example: dagger call end-to-end --env dev --kubeconfig file:$HOME/.kube/config
    * @param env dev or prod
    * @param tag the version that must answer; default: the one in the environment's release file
-   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
    */
   @func({ cache: "never" })
   async endToEnd(env: string, tag?: string, kubeconfig?: Secret): Promise<string> {
     const entry = environment(env);
     const wanted = tag ? parseTag(tag) : await releasedTag(this.source, entry);
-    return await endToEnd((await targetOf(kubeconfig, entry)).api, entry, wanted, log);
+    return await endToEnd((await targetOf(kubeconfig, entry, this.aws())).api, entry, wanted, log);
+  }
+
+  /**
+   * Shows how an environment stands, and changes nothing: the tag in git and the one that serves, each step from git to the
+   * pods (Flux, Flagger), restarts, the last deploy, drift, and what to look at first when something is wrong.
+   *
+   * Returns a Markdown table.
+   *
+   * Example: dagger call status --env dev --kubeconfig file:$HOME/.kube/config
+   * @param env dev or prod
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
+   */
+  @func({ cache: "never" })
+  async status(env: string, kubeconfig?: Secret): Promise<string> {
+    const entry = environment(env);
+    const tag = await releasedTag(this.source, entry);
+    return await statusOf((await targetOf(kubeconfig, entry, this.aws())).api, { environment: entry, tag });
   }
 
   /**
    * The whole CI: check, deploy, upgrade under load, end to end, and the change of prod's release file. `local` runs it on a
    * throwaway Kubernetes node with the sample application of test/app, or with the real image when a registry's log-in is
-   * given; dev and prod run it on the cluster of a kubeconfig.
+   * given; dev runs it on its cluster.
    *
-   * Returns, in Markdown, the report and the proposed change of prod's release file. Nothing is written: `bump` applies it.
-   * Fails with every cause, and leaves prod's file alone, when a step fails.
+   * Where Flux follows git, and on `local`, a tag is a commit to the environment's release file: Flux and Flagger bring it out,
+   * and one that fails is taken back by another commit. With --git-token prod's release file is changed by a commit too, which
+   * holds the proof for `promote`. Without it nothing is written, and `bump` applies the proposed change. Run again after it
+   * was cancelled, it goes on with what is there.
+   *
+   * Returns the report and the change of prod's release file in Markdown. Fails with every cause, and leaves prod's file alone,
+   * when a step fails.
    *
    * Example: dagger call ci --env local --tag v0.2.0
-   * @param env local, dev or prod
+   * Example: dagger call ci --env dev --tag v0.2.0 --kubeconfig file:kubeconfig --git-token cmd:"gh auth token"
+   * @param env local or dev; prod where there is no Flux
    * @param tag the image's tag to test, as v0.2.0
-   * @param kubeconfig the cluster's kubeconfig (dev, prod), with a token rather than an exec plugin
+   * @param kubeconfig the cluster's kubeconfig (dev, prod), with a token rather than an exec plugin; default: EKS is asked, with
+   *   the AWS credentials
    * @param registryUsername who pulls the image
    * @param registryPassword a token that may read packages, as GHCR_PAT
+   * @param gitToken a token that may write the repository's contents; the repository is the one of clusters/dev/gitrepository.yaml
+   * @param gitUsername the account of the token, where it is not GitHub's
+   * @param gitAuthor who makes the commits, as "Name <address>"; default: the pipeline
+   * @param runId what the commits call this run, as its address in GitHub Actions
+   * @param pullRequest opens a pull request for prod's change where the branch is protected
    */
   @func({ cache: "never" })
   async ci(
@@ -172,29 +242,156 @@ export class HelloworldInfrastructure {
     kubeconfig?: Secret,
     registryUsername?: string,
     registryPassword?: Secret,
+    gitToken?: Secret,
+    gitUsername = "x-access-token",
+    gitAuthor?: string,
+    runId?: string,
+    pullRequest = false,
   ): Promise<string> {
-    const { report, changes } = await ci({
+    const entry = environment(env);
+    const { report, changes, published } = await ci({
       source: this.source,
-      environment: environment(env),
+      environment: entry,
       tag: parseTag(tag),
       kubeconfig,
+      aws: this.aws(),
       registry: registryOf(registryUsername, registryPassword),
+      delivery: await this.delivery(entry, { gitToken, gitUsername, gitAuthor, runId, pullRequest }),
       log,
     });
-    return `${toMarkdown(report)}\n${await proposal(changes, tag)}`;
+    return `${toMarkdown(report)}\n${published ? announcement(published, tag) : await proposal(changes, tag)}`;
   }
 
   /**
    * Sets the image's tag in an environment's release file, and changes nothing else in it: comments, quotes, order and line
    * ends stay. The CLI shows the change and asks before it applies it.
    *
+   * With --git-token it commits the change to the repository that Flux follows instead, and leaves the working tree alone: so a
+   * `ci` is finished whose last push failed. A file that has the tag already gets no commit.
+   *
    * Example: dagger call bump --env prod --tag v0.2.0
+   * Example: dagger call bump --env prod --tag v0.2.0 --passed-on dev --image-digest sha256:… --git-token env:GITHUB_TOKEN
    * @param env dev or prod
    * @param tag the new tag, as v0.2.0
+   * @param passedOn the environment on which `ci` passed with this tag, as its report says: without it, `promote` refuses the tag
+   * @param imageDigest the digest of the image that passed, as the same report has it
+   * @param gitToken a token that may write the repository's contents
+   * @param gitUsername the account of the token, where it is not GitHub's
+   * @param gitAuthor who makes the commit, as "Name <address>"; default: the pipeline
+   * @param runId the run in which the tag passed
+   * @param pullRequest opens a pull request where the branch is protected
    */
-  @func()
-  async bump(env: string, tag: string): Promise<Changeset> {
-    return await bump(this.source, environment(env), tag);
+  @func({ cache: "never" })
+  async bump(
+    env: string,
+    tag: string,
+    passedOn?: string,
+    imageDigest?: string,
+    gitToken?: Secret,
+    gitUsername = "x-access-token",
+    gitAuthor?: string,
+    runId?: string,
+    pullRequest = false,
+  ): Promise<Changeset> {
+    const entry = environment(env);
+    const delivery = await this.delivery(entry, { gitToken, gitUsername, gitAuthor, runId, pullRequest });
+    if (!delivery) return await bump(this.source, entry, tag);
+    if ((passedOn === undefined) !== (imageDigest === undefined))
+      throw new Error("--passed-on and --image-digest go together: which image passed, and where.");
+    const passed = passedOn && environment(passedOn).name;
+    const proof = { ...(passed && { passed }), ...(imageDigest && { digest: parseDigest(imageDigest) }) };
+    await publishTag(delivery, entry, { tag: parseTag(tag), ...proof }, log);
+    return this.source.changes(this.source);
+  }
+
+  /**
+   * Brings the tag of prod's release file in git out: sees that it passed `ci` on dev and that its image is still the same, shows
+   * what prod would get, applies Terraform (with AWS credentials), waits until Flux and Flagger have the release out, and
+   * checks it end to end. On a failure it says what prod serves, and how to go back.
+   *
+   * `local` tries it without prod: on a throwaway node that follows clusters/prod on a git server of the run.
+   *
+   * Returns the report in Markdown, with the way of the release as a chart.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" promote --git-token cmd:"gh auth token" --dry-run
+   * Example: dagger call promote --env local --tag v0.2.0
+   * @param env prod or local
+   * @param tag on prod the tag that git must have, as v0.2.0; on local the one to try; default: the one in the release file
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
+   * @param dryRun only shows what prod would get: tag, chart, commit, Terraform's plan
+   * @param registryUsername who asks the registry for the image
+   * @param registryPassword a token that may read packages, as GHCR_PAT
+   * @param gitToken a token that may read the repository's contents
+   * @param gitUsername the account of the token, where it is not GitHub's
+   * @param vars more Terraform variables, as they were applied
+   * @param varFile more Terraform variables, as a .tfvars file
+   * @param ghcrToken a token with read:packages, when Terraform makes or renews ghcr-secret
+   */
+  @func({ cache: "never" })
+  async promote(
+    env = "prod",
+    tag?: string,
+    kubeconfig?: Secret,
+    dryRun = false,
+    registryUsername?: string,
+    registryPassword?: Secret,
+    gitToken?: Secret,
+    gitUsername = "x-access-token",
+    vars: string[] = [],
+    varFile?: File,
+    ghcrToken?: Secret,
+  ): Promise<string> {
+    const entry = promotionTarget(env);
+    variableArguments({ environment: entry, vars }); // bad input is refused before anything starts
+    const report = await promote({
+      source: this.source,
+      environment: entry,
+      tag: tag ? parseTag(tag) : undefined,
+      kubeconfig,
+      aws: this.aws(),
+      delivery: await this.delivery(entry, { gitToken, gitUsername }),
+      registry: registryOf(registryUsername, registryPassword),
+      terraform: { vars, varFile, ghcrToken },
+      dryRun,
+      log,
+    });
+    return toMarkdown(report);
+  }
+
+  /**
+   * Takes an environment back to the tag before, by a commit to its release file, and waits until that tag is out when it is told
+   * of a cluster. A tag that was taken back before is passed over.
+   *
+   * Returns the report in Markdown.
+   *
+   * Example: dagger call rollback --env prod --git-token cmd:"gh auth token" --kubeconfig file:kubeconfig
+   * @param env prod or dev
+   * @param gitToken a token that may write the repository's contents
+   * @param tag where to go back to, when it is not the tag before: one that the release file has had
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with AWS credentials
+   * @param gitUsername the account of the token, where it is not GitHub's
+   * @param gitAuthor who makes the commit, as "Name <address>"; default: the pipeline
+   * @param runId what the commit calls this run
+   * @param pullRequest opens a pull request where the branch is protected
+   */
+  @func({ cache: "never" })
+  async rollback(
+    env: string,
+    gitToken: Secret,
+    tag?: string,
+    kubeconfig?: Secret,
+    gitUsername = "x-access-token",
+    gitAuthor?: string,
+    runId?: string,
+    pullRequest = false,
+  ): Promise<string> {
+    const entry = infrastructureOf(env);
+    const wanted = tag ? parseTag(tag) : undefined;
+    const delivery = await this.delivery(entry, { gitToken, gitUsername, gitAuthor, runId, pullRequest });
+    if (!delivery) throw new Error("rollback needs --git-token.");
+    const aws = this.aws();
+    const cluster = kubeconfig || aws ? () => targetOf(kubeconfig, entry, aws) : undefined;
+    return toMarkdown(await rollback({ source: this.source, environment: entry, delivery, tag: wanted, cluster, log }));
   }
 
   /**
@@ -211,14 +408,304 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * The administrator's kubeconfig of the cluster that `cluster` started last; leads to 127.0.0.1:6443.
+   * The administrator's kubeconfig of the cluster that `cluster` started last; leads to 127.0.0.1:6443. Or the one of an
+   * environment's EKS cluster, with a token that holds for 15 minutes and is made without the aws command.
    *
    * Example: dagger call kubeconfig plaintext > kubeconfig
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" kubeconfig --env dev plaintext > kubeconfig
+   * @param env dev or prod; default: the cluster that `cluster` started
    */
   @func({ cache: "never" })
-  async kubeconfig(): Promise<Secret> {
-    return dag.setSecret(`kept-kubeconfig-${randomUUID()}`, await keptKubeconfig());
+  async kubeconfig(env?: string): Promise<Secret> {
+    const entry = env === undefined ? undefined : infrastructureOf(env);
+    const text = entry ? await eksKubeconfigOf(await this.session(), entry) : await keptKubeconfig();
+    return dag.setSecret(`kubeconfig-${randomUUID()}`, text);
   }
+
+  /**
+   * Who the AWS credentials are, as AWS sees it: account, role or user, ARN, when they end, region. Changes nothing.
+   *
+   * Returns a table in Markdown. Example: dagger call --aws-credentials cmd:"aws configure export-credentials" whoami
+   */
+  @func({ cache: "never" })
+  async whoami(): Promise<string> {
+    return whoami(await this.session());
+  }
+
+  /**
+   * The newest version of the image in its registry that an environment does not run yet, or nothing: an empty text, and exit
+   * code 0. Pre-releases, other tags and versions before the one in the environment's release file are passed over; the
+   * progress says which and why. So a tag is given until it is released, and never after that.
+   *
+   * Example: dagger call -s watch-registry --registry-username me --registry-password env:GHCR_PAT
+   * @param env dev or prod
+   * @param except tags that are not to be given, such as one that has failed; besides those of the release file's annotation
+   *   helloworld-infrastructure/except-tags
+   * @param registryUsername who asks the registry; a public image needs nobody
+   * @param registryPassword a token that may read packages, as GHCR_PAT
+   * @param gitToken a token that may read the repository's contents: then tags are passed over too that the environment has had
+   *   before, and that were taken back
+   * @param gitUsername the account of the token, where it is not GitHub's
+   */
+  @func({ cache: "never" })
+  async watchRegistry(
+    env = "dev",
+    except: string[] = [],
+    registryUsername?: string,
+    registryPassword?: Secret,
+    gitToken?: Secret,
+    gitUsername = "x-access-token",
+  ): Promise<string> {
+    const entry = infrastructureOf(env);
+    const known = except.map((tag) => parseTag(tag));
+    const registry = registryOf(registryUsername, registryPassword);
+    const delivery = await this.delivery(entry, { gitToken, gitUsername });
+    return await watchRegistry(this.source, entry, known, registry, log, delivery?.remote);
+  }
+
+  /**
+   * Makes or renews `ghcr-secret`, with which an environment's nodes pull the image, after it has been seen that the token can
+   * pull the image of the environment's release file.
+   *
+   * Example: dagger call ghcr-secret --env dev --registry-username me --registry-password env:GHCR_PAT --kubeconfig file:kubeconfig
+   * @param env dev or prod
+   * @param registryUsername the account that the token belongs to
+   * @param registryPassword a token that may read packages, as GHCR_PAT
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
+   */
+  @func({ cache: "never" })
+  async ghcrSecret(
+    env: string,
+    registryUsername: string,
+    registryPassword: Secret,
+    kubeconfig?: Secret,
+  ): Promise<string> {
+    const environment = infrastructureOf(env);
+    const access = { source: this.source, environment, registry: appRegistry(registryUsername, registryPassword) };
+    const image = await checkPull(access);
+    const target = await targetOf(kubeconfig, environment, this.aws());
+    return `${await renewPullSecret(access, target)} in ${env}; its token can pull ${image}\n`;
+  }
+
+  /**
+   * Plans an environment's infrastructure, and changes nothing. Gives a folder: plan.tfplan (for `apply`; holds secret values),
+   * plan.json (without them) and summary.md, which is printed too: what is created, changed, replaced and destroyed, by module,
+   * with a warning for each stateful thing that would be lost.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" plan --env dev export --path plan
+   * @param env dev or prod
+   * @param vars more Terraform variables, as install_charts=false
+   * @param varFile more Terraform variables, as a .tfvars file
+   * @param destroy plan to remove everything
+   * @param ghcrToken a token with read:packages, when ghcr-secret is made or renewed
+   */
+  @func({ cache: "never" })
+  async plan(env: string, vars?: string[], varFile?: File, destroy = false, ghcrToken?: Secret): Promise<Directory> {
+    const run = { ...(await this.terraform(env, vars, varFile)), ghcrToken };
+    return (await makePlan(run, { destroy })).folder;
+  }
+
+  /**
+   * Applies exactly a plan that was made and reviewed before. Refuses it when it is of another environment, account or commit,
+   * or when the state has changed since.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" apply --env dev --plan plan
+   * @param env dev or prod
+   * @param plan the folder that `plan` exported
+   * @param ghcrToken a token with read:packages, as it was given to `plan`: the plan does not hold it
+   */
+  @func({ cache: "never" })
+  async apply(env: string, plan: Directory, ghcrToken?: Secret): Promise<string> {
+    const run = { source: this.source, environment: infrastructureOf(env), vars: [], ghcrToken, log };
+    return await applyPlan(run, plan, () => this.session());
+  }
+
+  /**
+   * Removes all of an environment, in an order that leaves nothing behind: load balancers and instances that the cluster's
+   * controllers made first, while they still run, then controllers, nodes, cluster, network. Where deletion protection is on
+   * (prod), apply `--vars deletion_protection=false` before.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" destroy --env dev
+   * @param env dev or prod
+   * @param confirm the environment's name once more; prod demands it
+   * @param vars more Terraform variables, as they were applied
+   * @param varFile more Terraform variables, as a .tfvars file
+   */
+  @func({ cache: "never" })
+  async destroy(env: string, confirm?: string, vars?: string[], varFile?: File): Promise<string> {
+    checkConfirmation(infrastructureOf(env), confirm);
+    return await destroyEnvironment(await this.terraform(env, vars, varFile));
+  }
+
+  /**
+   * Says what in AWS differs from what Terraform left there, and changes nothing. Exit code, as Terraform's: 0 nothing, 2 drift,
+   * 1 an error.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" drift --env prod
+   * @param env dev or prod
+   * @param vars more Terraform variables, as they were applied
+   * @param varFile more Terraform variables, as a .tfvars file
+   */
+  @func({ cache: "never" })
+  async drift(env: string, vars?: string[], varFile?: File): Promise<string> {
+    const report = await findDrift(await this.terraform(env, vars, varFile));
+    if (report) await failAsDrifted(report);
+    return `No drift: AWS is as Terraform left ${env}.\n`;
+  }
+
+  /**
+   * The outputs of an environment's infrastructure as JSON, without sensitive ones; or one of them as it is.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" outputs --env dev --name cluster_name
+   * @param env dev or prod
+   * @param name one output
+   */
+  @func({ cache: "never" })
+  async outputs(env: string, name?: string): Promise<string> {
+    return await readOutputs(await this.terraform(env), name);
+  }
+
+  /**
+   * Frees the lock of an environment's state that a dead run left behind. Nothing does this by itself: see first that the
+   * owner, which the failed call named, no longer works.
+   *
+   * Example: dagger call force-unlock --env dev --lock-id 6f0d2c3e-1b7a-4c55-9a3e-0f7d7f2b9c11
+   * @param env dev or prod
+   * @param lockId the lock's id, a UUID
+   */
+  @func({ cache: "never" })
+  async forceUnlock(env: string, lockId: string): Promise<string> {
+    const id = parseLockId(lockId);
+    return await forceUnlock(await this.terraform(env), id);
+  }
+
+  /**
+   * The state that the last failed apply could not write to its bucket, if there is one on this engine. `push-state` puts it
+   * back.
+   *
+   * Example: dagger call rescued-state --env dev export --path errored.tfstate
+   * @param env dev or prod
+   */
+  @func({ cache: "never" })
+  async rescuedState(env: string): Promise<File> {
+    return await rescuedState(infrastructureOf(env), this.awsAccount);
+  }
+
+  /**
+   * Puts a rescued state into its bucket. Refuses one of another environment, and one that is older than what is there.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" push-state --env dev --state errored.tfstate
+   * @param env dev or prod
+   * @param state the file that `rescued-state` exported
+   */
+  @func({ cache: "never" })
+  async pushState(env: string, state: File): Promise<string> {
+    return await pushState(await this.terraform(env), state);
+  }
+
+  /**
+   * Prepares an AWS account, once, by an administrator: the bucket of Terraform's states, the table of their locks, and the
+   * roles of CI (OIDC). Run again, it applies what has changed in terraform/stacks/account.
+   *
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" bootstrap --vars github_organization=damekarv
+   * @param vars Terraform variables of the stack, as github_organization=damekarv
+   * @param varFile more of them, as a .tfvars file
+   */
+  @func({ cache: "never" })
+  async bootstrap(vars: string[] = [], varFile?: File): Promise<string> {
+    settingsOf({ vars, varFile }); // bad input is refused before anything starts
+    return await bootstrap({ source: this.source, session: await this.session(), vars, varFile, log });
+  }
+
+  /**
+   * Validates the Terraform stacks, and every module by itself, against the schemas of the real providers. Needs no account.
+   *
+   * Example: dagger call validate
+   */
+  @func()
+  async validate(): Promise<string> {
+    return `${await validateTerraform(this.source)} are valid.\n`;
+  }
+
+  /**
+   * Brings the Terraform code into Terraform's own format. The CLI shows the change and asks before it applies it.
+   *
+   * Example: dagger call fmt
+   */
+  @func()
+  async fmt(): Promise<Changeset> {
+    return await formatTerraform(this.source);
+  }
+
+  /**
+   * All that the Terraform code must pass, together: format, lint, validation against the real providers, the modules' tests and
+   * the policy scan. Needs no account. Reports every failure, not only the first.
+   *
+   * Returns the report in Markdown. Example: dagger call check-infra
+   */
+  @func()
+  async checkInfra(): Promise<string> {
+    return toMarkdown(await checkInfra(this.source, log));
+  }
+
+  /**
+   * The infrastructure's whole life on a simulated AWS, with the real providers and a real state: bootstrap, plan, apply, drift,
+   * repair, destroy. Needs no account and costs nothing; takes about ten minutes, most of them waits of the provider.
+   *
+   * Returns the report in Markdown. Example: dagger call test-infra --env dev
+   * @param env dev or prod
+   */
+  @func({ cache: "never" })
+  async testInfra(env = "dev"): Promise<string> {
+    return toMarkdown(await testInfra(this.source, infrastructureOf(env), log));
+  }
+
+  private async terraform(env: string, vars: string[] = [], varFile?: File): Promise<TerraformRun> {
+    const environment = infrastructureOf(env);
+    variableArguments({ environment, vars }); // bad input is refused before anything starts
+    return { source: this.source, environment, session: await this.session(), vars, varFile, log };
+  }
+
+  /** The way to the repository that Flux follows, where the caller gave a token for it. */
+  private async delivery(entry: EnvironmentEntry, access: GitAccess): Promise<Delivery | undefined> {
+    const { gitToken: token, gitUsername: username, gitAuthor: author, runId, pullRequest } = access;
+    const run = runId === undefined ? undefined : parseRun(runId);
+    if (!token) return undefined;
+    return { remote: await remoteOf(this.source, entry, { token, username }), author, run, pullRequest };
+  }
+
+  /** Opens a session, where the caller gave anything to open one with. */
+  private aws(): (() => Promise<AwsSession>) | undefined {
+    const given = this.awsCredentials ?? this.awsRoleArn ?? this.awsWebIdentityToken;
+    return given === undefined ? undefined : () => this.session();
+  }
+
+  private async session(): Promise<AwsSession> {
+    const access: AwsAccess = {
+      credentials: this.awsCredentials,
+      profile: this.awsProfile,
+      roleArn: this.awsRoleArn,
+      webIdentityToken: this.awsWebIdentityToken,
+      account: this.awsAccount,
+    };
+    return await openAwsSession(access, REGION);
+  }
+}
+
+/** Who changes the repository, as the caller gave it. */
+interface GitAccess {
+  readonly gitToken: Secret | undefined;
+  readonly gitUsername: string;
+  readonly gitAuthor?: string;
+  readonly runId?: string;
+  readonly pullRequest?: boolean;
+}
+
+/** What a run has changed, for a reader of its report. */
+function announcement({ sha, pullRequest, changed }: Published, tag: string): string {
+  const promotion = "`dagger call promote` shows what prod gets, and waits until it is out";
+  if (pullRequest) return `prod gets ${tag} when ${pullRequest} is merged; then ${promotion}.\n`;
+  return `prod's release file has ${tag}, ${changed ? `by ${sha.slice(0, 7)}` : "as before"}: ${promotion}.\n`;
 }
 
 /** The change that a run proposes, for a reader of its report. */
@@ -233,5 +720,7 @@ function registryOf(username: string | undefined, password: Secret | undefined):
   if (!password) return undefined;
   if (!username)
     throw new Error("--registry-password needs --registry-username: the account that the token belongs to.");
-  return { host: "ghcr.io", username, password };
+  return appRegistry(username, password);
 }
+
+const appRegistry = (username: string, password: Secret): AppRegistry => ({ host: "ghcr.io", username, password });

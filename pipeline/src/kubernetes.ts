@@ -1,4 +1,5 @@
 import { accessSync, constants } from "node:fs";
+import type { RequestOptions } from "node:https";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { delimiter, isAbsolute, join } from "node:path";
 import { Writable } from "node:stream";
@@ -6,7 +7,10 @@ import type {
   AppsV1Api,
   CoreV1Api,
   CoreV1Event,
+  CustomObjectsApi,
   KubeConfig,
+  KubernetesObject,
+  KubernetesObjectApi,
   PortForward,
   V1Deployment,
   V1Node,
@@ -62,6 +66,24 @@ export interface KubeconfigTarget {
   readonly user: string;
   /** The command that makes the credentials, where the kubeconfig names one. */
   readonly command: string | undefined;
+  readonly advice?: Advice;
+}
+
+/** What to say about a cluster's refusals, where more is known of it than its kubeconfig says. */
+export interface Advice {
+  /** Instead of the usual words after a 401. */
+  readonly unauthorized: string;
+  /** After the API server's own words in a 403. */
+  readonly forbidden: string;
+  /** After the reason why it does not answer. */
+  readonly unreachable: string;
+}
+
+/** How a cluster is opened whose kubeconfig holds no credentials. */
+export interface ConnectOptions {
+  /** The bearer token, asked for before each call: it may be another one after a while. */
+  readonly token: () => Promise<string>;
+  readonly advice?: Advice;
 }
 
 /**
@@ -194,7 +216,7 @@ export function clusterError(thrown: unknown, what: string, target: KubeconfigTa
   if (problem === "other") return new ClusterError("other", `${failed}: ${message}`);
   return new ClusterError(
     "unreachable",
-    `${failed}: the cluster's API server at ${target.server} does not answer: ${message}.${loopbackHint(target.server)}`,
+    `${failed}: the cluster's API server at ${target.server} does not answer: ${message}.${target.advice ? ` ${target.advice.unreachable}` : loopbackHint(target.server)}`,
     problem !== "tls",
   );
 }
@@ -204,13 +226,13 @@ function refused(status: number, failed: string, said: string, target: Kubeconfi
     return new ClusterError(
       "unauthorized",
       `${failed}: the API server at ${target.server} does not accept the credentials of the kubeconfig's user ${target.user} (401). ` +
-        "They may have expired: make the kubeconfig anew.",
+        (target.advice?.unauthorized ?? "They may have expired: make the kubeconfig anew."),
     );
   const problems: Record<number, ClusterProblem> = { 403: "forbidden", 404: "not-found", 409: "conflict" };
   const transient = status === 429 || status >= 500;
   return new ClusterError(
     problems[status] ?? "other",
-    `${failed} (${status}): ${said || "the API server gives no reason"}`,
+    `${failed} (${status}): ${said || "the API server gives no reason"}${status === 403 && target.advice ? `\n${target.advice.forbidden}` : ""}`,
     transient,
   );
 }
@@ -256,6 +278,21 @@ export interface RegistryLogin {
   readonly password: string;
 }
 
+/** An object by its kind and name, whatever its kind; `namespace` only where it lives in one. */
+export interface ObjectReference {
+  /** `apps/v1`, `helm.toolkit.fluxcd.io/v2` … */
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** An object of any kind, as the API server has it. */
+export type ClusterObject = KubernetesObject & { readonly spec?: unknown; readonly status?: unknown };
+
+/** The name under which the pipeline's fields are the pipeline's (server-side apply). */
+const FIELD_MANAGER = "helloworld-infrastructure";
+
 /** A way into a Service; `close` ends it and every connection through it. */
 export interface Forwarding {
   /** `http://127.0.0.1:<port>` */
@@ -268,13 +305,15 @@ export interface Forwarding {
  * Opens a cluster for calls. Nothing is sent before the first call.
  *
  * @param kubeconfig the kubeconfig itself, which stays in this process
+ * @param options for a kubeconfig without credentials
  * @throws ClusterError as `inspectKubeconfig` does
  */
-export async function connect(kubeconfig: string): Promise<Cluster> {
-  const target = inspectKubeconfig(kubeconfig);
+export async function connect(kubeconfig: string, options?: ConnectOptions): Promise<Cluster> {
+  const target = { ...inspectKubeconfig(kubeconfig), advice: options?.advice };
   // Loaded here and not above: the library takes longer to load than the rest of the pipeline together.
   const kubernetes = await import("@kubernetes/client-node");
   const config = new kubernetes.KubeConfig();
+  if (options) config.addAuthenticator(bearer(options.token));
   try {
     // As JSON, so that the library's parser has nothing to complain of: it shows the lines around an error.
     config.loadFromString(JSON.stringify(parseKubeconfig(kubeconfig)));
@@ -286,6 +325,8 @@ export async function connect(kubeconfig: string): Promise<Cluster> {
     core: config.makeApiClient(kubernetes.CoreV1Api),
     apps: config.makeApiClient(kubernetes.AppsV1Api),
     version: config.makeApiClient(kubernetes.VersionApi),
+    custom: config.makeApiClient(kubernetes.CustomObjectsApi),
+    objects: objectsClient(kubernetes, config),
     forward: new kubernetes.PortForward(config),
   });
 }
@@ -298,6 +339,14 @@ export function warmUp(): void {
   import("@kubernetes/client-node").catch(() => undefined);
 }
 
+/** Gives each call the token of the moment. */
+const bearer = (token: ConnectOptions["token"]) => ({
+  isAuthProvider: () => true,
+  applyAuthentication: async (_: unknown, request: RequestOptions) => {
+    request.headers = { ...request.headers, Authorization: `Bearer ${await token()}` };
+  },
+});
+
 /** The library makes an HTTP agent, and so a new TLS connection, for every call; this gives all calls the first one. */
 function keepConnections(config: KubeConfig): void {
   const apply = config.applySecurityAuthentication.bind(config);
@@ -309,10 +358,40 @@ function keepConnections(config: KubeConfig): void {
   };
 }
 
+/** The library's client for objects of any kind, with an apply that sends the object as it is. */
+type ObjectsClient = KubernetesObjectApi & { apply(object: ClusterObject): Promise<ClusterObject> };
+
+/**
+ * The library's own patch sends what its models know, which loses half of a CustomResourceDefinition: `default`, `enum` and
+ * `x-kubernetes-…` have other names in them.
+ */
+function objectsClient(kubernetes: typeof import("@kubernetes/client-node"), config: KubeConfig): ObjectsClient {
+  class Objects extends kubernetes.KubernetesObjectApi {
+    withNamespaceOf(from: KubeConfig): this {
+      this.setDefaultNamespace(from);
+      return this;
+    }
+
+    async apply(object: ClusterObject): Promise<ClusterObject> {
+      const path = await this.specUriPath(object, "patch");
+      const request = this.configuration.baseServer.makeRequestContext(path, kubernetes.HttpMethod.PATCH);
+      request.setHeaderParam("Accept", "application/json");
+      request.setHeaderParam("Content-Type", "application/apply-patch+yaml");
+      request.setQueryParam("fieldManager", FIELD_MANAGER);
+      request.setQueryParam("force", "true");
+      request.setBody(JSON.stringify(object));
+      return await this.requestPromise<ClusterObject>(request);
+    }
+  }
+  return config.makeApiClient(Objects).withNamespaceOf(config);
+}
+
 interface Clients {
   readonly core: CoreV1Api;
   readonly apps: AppsV1Api;
   readonly version: VersionApi;
+  readonly custom: CustomObjectsApi;
+  readonly objects: ObjectsClient;
   readonly forward: PortForward;
 }
 
@@ -371,6 +450,66 @@ export class Cluster implements RolloutApi {
       }),
     );
     return text ?? "";
+  }
+
+  /** An object of any kind; undefined when there is none of this name, or none of this kind. */
+  async findObject(reference: ObjectReference): Promise<ClusterObject | undefined> {
+    try {
+      return await this.call(`reading ${referenceText(reference)}`, () =>
+        this.clients.objects.read<ClusterObject>(headerOf(reference)),
+      );
+    } catch (error) {
+      if (!isUnknownKind(error)) ignore("not-found")(error);
+      return undefined;
+    }
+  }
+
+  /** Whether the cluster has a kind of another project, as `flagger.app/v1beta1` and `Canary`: it may not be installed. */
+  async knowsKind(apiVersion: string, kind: string): Promise<boolean> {
+    const [group = "", version = ""] = apiVersion.split("/");
+    try {
+      const list = await this.call(`listing the kinds of ${apiVersion}`, () =>
+        this.clients.custom.getAPIResources({ group, version }),
+      );
+      return list.resources.some((one) => one.kind === kind);
+    } catch (error) {
+      ignore("not-found")(error);
+      return false;
+    }
+  }
+
+  /** All objects of a kind, in one namespace or in all. */
+  async listObjects(apiVersion: string, kind: string, namespace?: string): Promise<ClusterObject[]> {
+    const list = await this.call(`listing ${kind}s${namespace ? ` in ${namespace}` : ""}`, () =>
+      this.clients.objects.list<ClusterObject>(apiVersion, kind, namespace),
+    );
+    return list.items;
+  }
+
+  /** Makes an object, or gives it these fields (server-side apply; fields of other managers are taken over). */
+  async applyObject(object: ClusterObject): Promise<ClusterObject> {
+    return await this.call(`applying ${objectText(object)}`, () => this.clients.objects.apply(object));
+  }
+
+  /** Changes fields of an object that is there: a JSON merge patch (RFC 7386), in which null removes a field. */
+  async patchObject(reference: ObjectReference, change: Record<string, unknown>): Promise<ClusterObject> {
+    return await this.call(`changing ${referenceText(reference)}`, () =>
+      this.clients.objects.patch<ClusterObject>(
+        { ...change, ...headerOf(reference, change.metadata as object | undefined) },
+        undefined,
+        undefined,
+        FIELD_MANAGER,
+        undefined,
+        "application/merge-patch+json",
+      ),
+    );
+  }
+
+  /** Removes an object, and in the background what it owns; one that isn't there is no error. */
+  async deleteObject(reference: ObjectReference): Promise<void> {
+    await this.call(`removing ${referenceText(reference)}`, () =>
+      this.clients.objects.delete(headerOf(reference)),
+    ).catch(ignore("not-found"));
   }
 
   /** Makes a namespace, with these labels, unless there is one of this name; an existing one is left as it is. */
@@ -485,6 +624,22 @@ export class Cluster implements RolloutApi {
       throw clusterError(error, what, this.target);
     }
   }
+}
+
+/** The client library looks a kind up before it asks for an object, and has no code for one that the server doesn't know. */
+const isUnknownKind = (error: unknown) =>
+  error instanceof Error && /Unrecognized API version and kind/.test(error.message);
+
+function headerOf({ apiVersion, kind, namespace, name }: ObjectReference, metadata: object = {}) {
+  return { apiVersion, kind, metadata: { ...metadata, name, ...(namespace && { namespace }) } };
+}
+
+function referenceText({ kind, namespace, name }: ObjectReference): string {
+  return `${kind} ${namespace ? `${namespace}/` : ""}${name}`;
+}
+
+function objectText({ kind = "object", metadata }: ClusterObject): string {
+  return referenceText({ apiVersion: "", kind, namespace: metadata?.namespace, name: metadata?.name ?? "" });
 }
 
 async function inTime<T>(promise: Promise<T>): Promise<T> {

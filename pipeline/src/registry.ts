@@ -2,10 +2,11 @@ import { randomUUID } from "node:crypto";
 import { type Container, dag, type Secret, type Service } from "@dagger.io/dagger";
 import rcompare from "semver/functions/rcompare.js";
 import valid from "semver/functions/valid.js";
-import { exec } from "./exec.js";
+import { exec, uncached } from "./exec.js";
 import { images } from "./images.js";
 import type { RegistryLogin } from "./kubernetes.js";
 import { explainCraneError, RegistryError } from "./registryErrors.js";
+import { realClock } from "./steps.js";
 
 /** The registry that the application's image is in. */
 export interface AppRegistry {
@@ -22,11 +23,20 @@ const STAND_IN = "registry:5000";
 const TAGS_IN_ERROR = 8;
 /** crane itself waits for ever for a host that takes a connection and says nothing; its retries take 10 s. */
 const TIME_LIMIT_S = 15;
+/** A registry that limits its callers says in a header when to come back, which only crane's debugging shows. */
+const LOG = "/log/crane";
 /** Ends with 0 or 1 only: Dagger takes what `timeout` says of a command that it ended for a crash of the container. */
-const ASK = `timeout ${TIME_LIMIT_S} crane "$@" || {
-  [ $? -lt 124 ] || printf '\nError: no answer within ${TIME_LIMIT_S} s\n' >&2
+const ASK = `timeout ${TIME_LIMIT_S} crane -v "$@" 2>${LOG} || {
+  code=$?
+  grep -i '^retry-after:' ${LOG} | tail -n 1 >&2
+  sed -n '/^Error: /,$p' ${LOG} >&2
+  [ $code -lt 124 ] || printf '\nError: no answer within ${TIME_LIMIT_S} s\n' >&2
   exit 1
 }`;
+/** How often a registry that has had too many requests is asked. */
+const ATTEMPTS = 3;
+/** The longest that is waited for such a registry, in seconds: a run that waits longer is better started again. */
+const LONGEST_WAIT_S = 120;
 
 /**
  * Looks a tag up.
@@ -57,8 +67,12 @@ async function withKnownTags(error: RegistryError, registry: AppRegistry, reposi
 
 /** A repository's SemVer tags, the newest first. */
 export async function listTags(registry: AppRegistry, repository: string): Promise<string[]> {
-  const tags = (await crane(registry, "ls", repository)).split("\n");
-  return tags.filter((tag) => valid(tag)).sort(rcompare);
+  return (await listAllTags(registry, repository)).filter((tag) => valid(tag)).sort(rcompare);
+}
+
+/** All of a repository's tags, from all pages of the registry's answer, in its order. */
+export async function listAllTags(registry: AppRegistry, repository: string): Promise<string[]> {
+  return (await crane(registry, "ls", repository)).split("\n").filter(Boolean);
 }
 
 /** The log-in as a pull secret holds it; none for a registry without one. */
@@ -74,7 +88,22 @@ function knownTags(tags: string[]): string {
   return `The newest that it has: ${tags.slice(0, TAGS_IN_ERROR).join(", ")}${more}.`;
 }
 
+/** Asks, and asks again when a registry has had too many requests and says when to come back: crane itself tries after 1 and 3 s. */
 async function crane(registry: AppRegistry, verb: string, repository: string, tag?: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await craneOnce(registry, verb, repository, tag);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.problem !== "busy" || attempt === ATTEMPTS) throw error;
+      const seconds = error.retryAfterSeconds;
+      if (seconds === undefined || seconds > LONGEST_WAIT_S) throw error;
+      console.log(`${registry.host} has had too many requests: asking again in ${seconds} s`);
+      await realClock.sleep(seconds * 1000);
+    }
+  }
+}
+
+async function craneOnce(registry: AppRegistry, verb: string, repository: string, tag?: string): Promise<string> {
   const { host, service } = registry;
   const login = await pullLogin(registry);
   const path = service ? repository.replace(/^[^/]+/, STAND_IN) : repository;
@@ -88,8 +117,7 @@ async function crane(registry: AppRegistry, verb: string, repository: string, ta
 }
 
 function craneContainer({ host, service }: AppRegistry, login: RegistryLogin | undefined): Container {
-  // What a registry has is no part of the cache's key.
-  let container = dag.container().from(images.crane).withEnvVariable("NOW", new Date().toISOString());
+  let container = uncached(dag.container().from(images.crane)).withMountedTemp(LOG.replace(/\/[^/]+$/, ""));
   if (service) container = container.withServiceBinding("registry", service);
   if (!login) return container;
   const auth = Buffer.from(`${login.username}:${login.password}`).toString("base64");

@@ -1,13 +1,18 @@
+import { formatSeconds } from "./report.js";
+
 /** What went wrong when a registry was asked. */
-export type RegistryProblem = "tag" | "repository" | "unauthorized" | "forbidden" | "unreachable" | "other";
+export type RegistryProblem = "tag" | "repository" | "unauthorized" | "forbidden" | "busy" | "unreachable" | "other";
 
 /** A registry's refusal in words: what failed, why, and what to do. */
 export class RegistryError extends Error {
   override name = "RegistryError";
   readonly problem: RegistryProblem;
-  constructor(problem: RegistryProblem, message: string) {
+  /** When a busy registry wants to be asked again, if it says so. */
+  readonly retryAfterSeconds: number | undefined;
+  constructor(problem: RegistryProblem, message: string, retryAfterSeconds?: number) {
     super(message);
     this.problem = problem;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
@@ -51,11 +56,14 @@ export function explainCraneError(stderr: string, asked: Asked, standIn?: string
       "forbidden",
       `${host} refuses to show ${image} (403 Forbidden): ${asked.loggedIn ? "the token may not read this package" : "it was asked without a log-in"}, or the package's name is misspelt. ${ADVICE}`,
     );
-  if (is(/\bTOOMANYREQUESTS\b/, 429))
+  if (is(/\bTOOMANYREQUESTS\b/, 429)) {
+    const seconds = retryAfter(stderr);
     return new RegistryError(
-      "other",
-      `${host} has had too many requests (429; asked for ${image}): try again in some minutes.`,
+      "busy",
+      `${host} has had too many requests (429; asked for ${image}): try again in ${seconds === undefined ? "some minutes" : formatSeconds(seconds)}.`,
+      seconds,
     );
+  }
   if (is(/no such host|connection refused|connection reset|no route|unreachable|timeout|no answer within|\bEOF\b/i))
     return new RegistryError(
       "unreachable",
@@ -63,6 +71,20 @@ export function explainCraneError(stderr: string, asked: Asked, standIn?: string
     );
   if (is(/^$/, 404)) return new RegistryError("tag", `${host} has no ${image} (404).`);
   return new RegistryError("other", `Asking ${host} for ${image} failed: ${said}`);
+}
+
+const SECONDS = { µs: 1e-6, ms: 1e-3, s: 1, m: 60 } as const;
+
+/** How long to wait: as the header says it (RFC 9110, "Retry-After": seconds, or a date), or GHCR in its message. */
+export function retryAfter(text: string, now = Date.now()): number | undefined {
+  const header = /^retry-after:\s*(.+?)\s*$/im.exec(text)?.[1];
+  if (!header) {
+    const [, number, unit] = /retry-after: ([\d.]+)(µs|ms|s|m)\b/.exec(text) ?? [];
+    return number ? Math.ceil(Number(number) * SECONDS[unit as keyof typeof SECONDS]) : undefined;
+  }
+  if (/^\d+$/.test(header)) return Number(header);
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
 }
 
 /** crane's last error without its retries, and without its try with TLS where it then went on without. */

@@ -27,7 +27,12 @@ export interface HelmRelease {
   readonly tag: string;
   /** `spec.values.image.repository`, without a tag; undefined when the chart's own value holds. */
   readonly repository: string | undefined;
+  /** The tags of the annotation `EXCEPT_TAGS`: versions that are not to be started in this environment. */
+  readonly exceptTags: readonly string[];
 }
+
+/** Holds tags, with commas or spaces between them, such as one that has failed: nothing starts them again. */
+export const EXCEPT_TAGS = "helloworld-infrastructure/except-tags";
 
 /** A release file the pipeline can't use; `message` starts with `file:line:column` and shows the line where there is one. */
 export class ReleaseFileError extends Error {
@@ -104,6 +109,7 @@ class ReleaseFile {
       values: valueAt(this.data, ["spec", "values"]) as Record<string, unknown>,
       tag,
       repository: this.optional(["spec", "values", "image", "repository"]),
+      exceptTags: (this.optional(["metadata", "annotations", EXCEPT_TAGS]) ?? "").split(/[\s,]+/).filter(Boolean),
     };
   }
 
@@ -113,6 +119,7 @@ class ReleaseFile {
 
   /** The image tag and the range of characters that spells it, quotes included. */
   tag(): { value: string; start: number; end: number } {
+    this.refuseDigest();
     const node = this.walk(TAG_PATH);
     if (isAlias(node)) throw this.aliased(node);
     if (!isScalar(node) || typeof node.value !== "string") {
@@ -124,6 +131,15 @@ class ReleaseFile {
       throw this.at(node, 'spec.values.image.tag is a block of text: write it on one line, such as tag: "v0.2.0"');
     if (node.value.trim() === "") throw this.at(node, 'spec.values.image.tag is empty: write tag: "v0.2.0"');
     return { value: node.value, start: token.offset, end: token.offset + token.source.length };
+  }
+
+  /** Beside a digest the tag says nothing: the chart pulls by the digest, and a new tag would change nothing that runs. */
+  private refuseDigest(): void {
+    const path = ["spec", "values", "image", "digest"];
+    if (!valueAt(this.data, path)) return;
+    const node = this.document.getIn(path, true);
+    const message = `${path.join(".")} pins the image whatever its tag says: remove it, so that the tag decides`;
+    throw isNode(node) ? this.at(node, message) : this.plain(message);
   }
 
   private onlyRelease(): Document.Parsed {

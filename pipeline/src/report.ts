@@ -16,6 +16,8 @@ export interface Report {
   readonly steps: readonly Step[];
   /** Wall-clock time of the whole run: less than the sum of the steps where some ran together. */
   readonly seconds: number;
+  /** More Markdown, which comes below the table: charts, lists. */
+  readonly more?: readonly string[];
 }
 
 /** A table is to be read at a glance: the whole text of a failure belongs below it. */
@@ -27,7 +29,7 @@ export function hasPassed(report: Report): boolean {
 }
 
 /**
- * The report as GitHub-flavoured Markdown: title, table, totals. Fit for a job summary, and aligned for a terminal. The
+ * The report as GitHub-flavoured Markdown: title, table, totals, and what there is more. Fit for a job summary, and aligned for a terminal. The
  * same report gives the same text.
  */
 export function toMarkdown(report: Report): string {
@@ -40,10 +42,11 @@ export function toMarkdown(report: Report): string {
   return [
     `## ${oneLine(report.title)}`,
     "",
-    ...table(["Step", "Result", "Time", "Detail"], rows),
+    ...markdownTable(["Step", "Result", "Time", "Detail"], rows),
     "",
     totals(report),
     "",
+    ...(report.more ?? []).flatMap((text) => [text.trimEnd(), ""]),
   ].join("\n");
 }
 
@@ -63,7 +66,8 @@ function totals(report: Report): string {
   return `**${hasPassed(report) ? "Passed" : "Failed"}** in ${formatSeconds(report.seconds)}: ${parts.join(", ")}.`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/** The lines of a Markdown table, aligned for a terminal; its cells are made by `cell` where their text is anybody's. */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   // The last column is as wide as it likes: padding it would wrap every line of a terminal.
   const pad = (text: string, column: number) => (column === head.length - 1 ? text : text.padEnd(widths[column] ?? 0));
@@ -75,7 +79,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 /** Text that stays in one cell: the characters that mean something in a Markdown table or in HTML are made plain. */
-function cell(text: string): string {
+export function cell(text: string): string {
   return text
     .trim()
     .replace(/\\/g, "\\\\")

@@ -79,6 +79,51 @@ export async function waitForRollout(api: RolloutApi, options: RolloutOptions): 
 }
 
 /**
+ * Looks once at a Deployment's rollout, by the rules of `waitForRollout`.
+ *
+ * @returns where it stands, in words, and the result when it is out
+ * @throws RolloutFailure as `waitForRollout` does, but for its timeout
+ */
+export async function lookAtRollout(
+  api: RolloutApi,
+  options: Omit<RolloutOptions, "log" | "timeoutSeconds">,
+): Promise<{ standing: string; result?: RolloutResult }> {
+  let standing = "";
+  const log: Log = (line) => {
+    standing = line.replace(/^Deployment \S+: /, "");
+  };
+  const result = await new Rollout(api, { ...options, timeoutSeconds: 0, log }).poll();
+  return { standing, ...(result && { result }) };
+}
+
+/** How `pollUntil` waits, and what it says and throws. */
+interface Polling {
+  readonly clock: Clock;
+  readonly say: Log;
+  readonly isLate: () => boolean;
+  readonly timeout: () => Error | Promise<Error>;
+}
+
+/** Polls until there is a result. Bears an API server that does not answer for some polls; every other error is the end. */
+export async function pollUntil<T>(
+  poll: () => Promise<T | undefined>,
+  { clock, say, isLate, timeout }: Polling,
+): Promise<T> {
+  for (let failures = 0; ; await clock.sleep(POLL_MILLISECONDS)) {
+    try {
+      const result = await poll();
+      if (result) return result;
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (!isTransient(error) || failures > TOLERATED_FAILURES) throw error;
+      say(`the cluster does not answer, trying again: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    if (isLate()) throw await timeout();
+  }
+}
+
+/**
  * Looks once at the pods that match a selector, whoever made them (Helm's hooks and tests too), and says why one of
  * them can't come good, with its log; nothing when they are well or may still become so.
  */
@@ -120,23 +165,15 @@ class Rollout {
   }
 
   async wait(): Promise<RolloutResult> {
-    for (let failures = 0; ; await this.clock.sleep(POLL_MILLISECONDS)) {
-      try {
-        const result = await this.poll();
-        if (result) return result;
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        if (!isTransient(error) || failures > TOLERATED_FAILURES) throw error;
-        this.say(
-          `the cluster does not answer, trying again: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      }
-      if (this.seconds() >= this.options.timeoutSeconds) throw await this.timeout();
-    }
+    return await pollUntil(() => this.poll(), {
+      clock: this.clock,
+      say: (line) => this.say(line),
+      isLate: () => this.seconds() >= this.options.timeoutSeconds,
+      timeout: () => this.timeout(),
+    });
   }
 
-  private async poll(): Promise<RolloutResult | undefined> {
+  async poll(): Promise<RolloutResult | undefined> {
     const snapshot = await this.look();
     this.last = snapshot;
     const { deployment } = snapshot;

@@ -78,6 +78,7 @@ export class Run {
   readonly causes: Cause[] = [];
   private readonly done = new Map<string, Step>();
   private readonly running = new Set<string>();
+  private readonly more: string[] = [];
   private readonly plan: string[];
   private readonly title: string;
   private readonly log: Log;
@@ -126,7 +127,13 @@ export class Run {
     const steps = this.plan.map(
       (name): Step => this.done.get(name) ?? { name, result: "skipped", seconds: 0, detail: "" },
     );
-    return { title: this.title, steps, seconds: this.since(this.started) };
+    const more = this.more.length > 0 ? { more: [...this.more] } : {};
+    return { title: this.title, steps, seconds: this.since(this.started), ...more };
+  }
+
+  /** Adds Markdown that comes below the report's table, in the order of the calls; empty text adds nothing. */
+  attach(markdown: string): void {
+    if (markdown.trim() !== "") this.more.push(markdown);
   }
 
   /** Notes an error that no step threw, so that the report says that the run failed. */
@@ -193,6 +200,21 @@ export function describeError(error: unknown): string {
   if (error.name !== "ExecError") return error.message || error.name;
   const said = [stderr, stdout].filter((text): text is string => typeof text === "string" && text.trim() !== "");
   return [error.message, ...said.map(lastLines)].join("\n");
+}
+
+/**
+ * Does something whose failure a reader needs more to than its cause: how things stand now, and what to do next.
+ *
+ * @param advice gives that for the failure; says nothing when it can't be found out
+ */
+export async function withAdvice<T>(work: () => Promise<T>, advice: (error: unknown) => string | Promise<string>) {
+  try {
+    return await work();
+  } catch (error) {
+    const more = await Promise.resolve(advice(error)).catch(() => "");
+    if (!more) throw error;
+    throw new Error(`${describeError(error)}\n\n${more}`, { cause: error });
+  }
 }
 
 /** Enough of a command's output to see why it failed. */

@@ -15,7 +15,7 @@ export function copyWith(changes: Record<string, (text: string) => string | unde
   const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: repository, encoding: "utf8" })
     .split("\n")
     .filter((name) =>
-      /^(appManifests|clusters|\.github|test\/app|pipeline\/node|embedded\/engine|daggerw|\.ci)/.test(name),
+      /^(appManifests|clusters|terraform|\.github|test\/app|pipeline\/node|embedded\/engine|daggerw|\.ci)/.test(name),
     );
   for (const file of files) {
     mkdirSync(dirname(join(copy, file)), { recursive: true });

@@ -59,3 +59,13 @@ export const daggerw = (args: string[], env?: NodeJS.ProcessEnv) => start(args, 
 
 /** Calls one of the module's functions and shows no progress. */
 export const call = (...args: string[]) => daggerw(["-s", "call", ...args]);
+
+/** Calls one that must pass. Throws with the end of what it said if it doesn't: a flaw that shows once in fifty runs has to be read at once. */
+export async function passing(...args: string[]): Promise<Outcome> {
+  const outcome = await call(...args);
+  if (outcome.exitCode !== 0 || outcome.stderr.includes("Error"))
+    throw new Error(
+      `daggerw call ${args.join(" ")} has ended with ${outcome.exitCode}:\n${outcome.stderr.slice(-8000)}`,
+    );
+  return outcome;
+}

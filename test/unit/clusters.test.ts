@@ -5,6 +5,8 @@ import { isScalar, parse, parseDocument, visit } from "yaml";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(root + path, "utf8");
+const chart = parse(read("appManifests/values.yaml"));
+const seconds = (duration: string) => Number.parseInt(duration, 10) * (duration.endsWith("m") ? 60 : 1);
 
 describe.each(["dev", "prod"])("clusters/%s", (environment) => {
   const folder = `clusters/${environment}`;
@@ -66,9 +68,16 @@ describe.each(["dev", "prod"])("clusters/%s", (environment) => {
     expect(release.spec.driftDetection.ignore).toEqual([{ paths: ["/spec/replicas"], target: { kind: "Deployment" } }]);
   });
 
-  test("a plain cluster can run it: nothing needs the CRDs of another project", () => {
-    expect(release.spec.values.canary.enabled).toBe(false);
-    expect(release.spec.values.serviceMonitor.enabled).toBe(false);
+  test("a new version is analysed before it gets users' requests, on samples enough", () => {
+    const { canary, serviceMonitor } = release.spec.values;
+    expect(canary.enabled).toBe(true);
+    // Flagger takes 10s for anything shorter.
+    expect(seconds(canary.interval)).toBeGreaterThanOrEqual(10);
+    expect(serviceMonitor.enabled).toBe(true);
+    const scrape = seconds(serviceMonitor.interval ?? chart.serviceMonitor.interval);
+    expect(seconds(canary.metrics.interval)).toBeGreaterThanOrEqual(4 * scrape);
+    // The load from before the first check is still in its window.
+    expect(seconds(canary.metrics.interval)).toBeGreaterThan(seconds(canary.interval));
   });
 });
 

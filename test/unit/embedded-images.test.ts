@@ -54,6 +54,32 @@ test("the stand-ins are of the versions that the tags promise", () => {
   expect(`v${tag("actionlint")}`).toBe(pinned("tools", "github.com/rhysd/actionlint"));
   expect(`v${tag("registry")}`).toBe(pinned("tools", "github.com/distribution/distribution/v3"));
   expect(tag("crane")).toBe(pinned("tools", "github.com/google/go-containerregistry"));
+  expect(`v${tag("terraform")}`).toBe(pinned("terraform", "github.com/hashicorp/terraform"));
+  expect(tag("tflint")).toBe(pinned("tflint", "github.com/terraform-linters/tflint"));
+  for (const name of ["source", "kustomize", "helm", "notification"] as const) {
+    expect(tag(`${name}Controller`)).toBe(pinned("flux", `github.com/fluxcd/${name}-controller`));
+  }
+  expect(`v${tag("flagger")}`).toBe(pinned("flagger", "github.com/fluxcd/flagger"));
+  expect(tag("prometheus").replace("v3.", "v0.3")).toBe(pinned("prometheus", "github.com/prometheus/prometheus"));
+  expect(tag("metricsServer")).toBe(pinned("metrics-server", "sigs.k8s.io/metrics-server"));
+  expect(tag("kubeRouter")).toBe(pinned("kube-router", "github.com/cloudnativelabs/kube-router/v2"));
+  expect(tag("traefik")).toBe(pinned("traefik", "github.com/traefik/traefik/v3"));
+  const externalSecrets = pinned("external-secrets", "github.com/external-secrets/external-secrets");
+  expect(tag("externalSecrets")).toBe(externalSecrets);
+  expect(requirements("checkov")).toContain(`checkov==${tag("checkov")}`);
+  expect(requirements("moto")).toContain(`moto==${tag("moto")}`);
+});
+
+const requirements = (name: string) =>
+  readFileSync(`embedded/python/${name}/requirements.txt`, "utf8")
+    .replaceAll(/\[.*\]/g, "")
+    .split(/[ \n]/);
+
+test.each(["checkov", "moto"])("every package of %s is pinned, and every version by its hashes", (name) => {
+  const text = readFileSync(`embedded/python/${name}/requirements.txt`, "utf8").replaceAll("\\\n", "");
+  const lines = text.split("\n").filter((line) => line && !/^ *#/.test(line));
+  expect(lines.length).toBeGreaterThan(50);
+  for (const line of lines) expect(line).toMatch(/^[\w.[\],-]+==[\w.]+( ; [^\n]*?)?( +--hash=sha256:[0-9a-f]{64})+ *$/);
 });
 
 test("Kubernetes' modules are all of the version that belongs to it", () => {
@@ -65,7 +91,7 @@ test("Kubernetes' modules are all of the version that belongs to it", () => {
 });
 
 test("the mirror stands for the registries of the table", () => {
-  expect(mirror().registries).toEqual(["docker.io", "gcr.io", "ghcr.io", "registry.k8s.io"]);
+  expect(mirror().registries).toEqual(["docker.io", "gcr.io", "ghcr.io", "quay.io", "registry.k8s.io"]);
   expect(mirrorPort({ DAGGERW_MIRROR_PORT: "6000" })).toBe(6000);
   expect(() => mirrorPort({ DAGGERW_MIRROR_PORT: "high" })).toThrow("DAGGERW_MIRROR_PORT is not a port: high");
 });

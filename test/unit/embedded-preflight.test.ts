@@ -1,5 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type HostFacts, obstacles, preflight } from "../../embedded/src/preflight.js";
+import { type HostFacts, NEEDED_GO, obstacles, obstaclesToProviders, preflight } from "../../embedded/src/preflight.js";
 
 const capable: HostFacts = {
   platform: "linux",
@@ -24,12 +25,13 @@ const lacking: [string, Partial<HostFacts>, RegExp][] = [
   ["a known processor", { architecture: "riscv64" }, /riscv64.*amd64 and arm64/],
   ["root", { root: false }, /not root.*Run as root, or install Docker/],
   ["a new Node.js", { nodeVersion: "v18.20.1" }, /v18\.20\.1.*install version 20/],
-  ["Go", { goVersion: undefined }, /Go is not on the PATH: install Go 1\.26/],
-  ["a new Go", { goVersion: "go1.25.9" }, /go1\.25\.9.*install version 1\.26/],
+  ["Go", { goVersion: undefined }, /Go is not on the PATH: install version 1\.26\.4/],
+  ["a new Go", { goVersion: "go1.25.9" }, /go1\.25\.9.*install version 1\.26\.4/],
+  ["a Go with the latest fixes", { goVersion: "go1.26.2" }, /go1\.26\.2.*install version 1\.26\.4/],
   ["commands", { missingCommands: ["dpkg", "flock"] }, /Not on the PATH: dpkg, flock\. They are in/],
   ["a Debian archive", { debianProblem: "apt's sources name none" }, /apt's sources name none/],
   ["mount namespaces", { namespaceProblem: "Operation not permitted" }, /Operation not permitted.*privileged/],
-  ["disk", { freeBytes: 11.99e9 }, /11\.9 GB are free for \/cache, and 12\.0 GB are needed.*DAGGERW_CACHE/],
+  ["disk", { freeBytes: 14.99e9 }, /14\.9 GB are free for \/cache, and 15\.0 GB are needed.*DAGGERW_CACHE/],
 ];
 
 test.each(lacking)("a host without %s is told what to do", (_, facts, message) => {
@@ -39,6 +41,21 @@ test.each(lacking)("a host without %s is told what to do", (_, facts, message) =
 test("what is built already needs less disk", () => {
   expect(obstacles({ ...capable, built: true, freeBytes: 3e9 })).toEqual([]);
   expect(obstacles({ ...capable, built: true, freeBytes: 1e9 })).toHaveLength(1);
+});
+
+test("the Go that is asked for can build every module", () => {
+  const lines = readdirSync("embedded/go").map((name) => readFileSync(`embedded/go/${name}/go.mod`, "utf8"));
+  const versions = lines.map((text) => /^go (.*)$/m.exec(text)?.[1] ?? "none").sort();
+  expect(versions.at(-1)).toBe(NEEDED_GO.join("."));
+});
+
+test("Terraform's providers are not begun without the disk and the memory for the largest", () => {
+  const facts = { cacheRoot: "/cache", freeBytes: 10e9, freeMemory: 8e9 };
+  expect(obstaclesToProviders(facts)).toEqual([]);
+  expect(obstaclesToProviders({ ...facts, freeBytes: 9.99e9, freeMemory: 7.96e9 })).toEqual([
+    expect.stringMatching(/9\.9 GB are free for \/cache, and 10\.0 GB are needed.*DAGGERW_CACHE/),
+    expect.stringMatching(/7\.9 GB of memory are available, and compiling the AWS provider takes 8\.0 GB.*larger/),
+  ]);
 });
 
 test("all obstacles are told at once", () => {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { environment, environments } from "../../pipeline/src/environments.js";
+import { environment, environments, infrastructureOf } from "../../pipeline/src/environments.js";
 
 describe("environments", () => {
   it("are local, dev and prod, and local runs what dev runs", () => {
     expect(environments).toEqual([
       {
         name: "local",
+        region: "eu-west-1",
         cluster: "local-helloworld",
         namespace: "helloworld",
         releaseFile: "clusters/dev/release.yaml",
@@ -13,6 +14,7 @@ describe("environments", () => {
       },
       {
         name: "dev",
+        region: "eu-west-1",
         cluster: "dev-helloworld",
         namespace: "helloworld",
         releaseFile: "clusters/dev/release.yaml",
@@ -20,12 +22,18 @@ describe("environments", () => {
       },
       {
         name: "prod",
+        region: "eu-west-1",
         cluster: "prod-helloworld",
         namespace: "helloworld",
         releaseFile: "clusters/prod/release.yaml",
         helmRelease: "helloworld",
       },
     ]);
+  });
+
+  it("have infrastructure of their own, but for local", () => {
+    expect(infrastructureOf("dev").cluster).toBe("dev-helloworld");
+    expect(() => infrastructureOf("local")).toThrow(/local has no infrastructure: use dev or prod/);
   });
 
   it("finds one by its name", () => {

@@ -4,18 +4,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { repository } from "../engine/daggerw.js";
+import { callsIn, kebab, workflowJobs } from "./workflowFiles.js";
 
 interface Documented {
   name: string;
   description?: string;
 }
+interface Argument extends Documented {
+  isOptional: boolean;
+  defaultValue?: unknown;
+}
 interface Method extends Documented {
   cache?: string;
-  arguments: Record<string, Documented>;
+  arguments: Record<string, Argument>;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "module-"));
 let methods: Method[] = [];
+let construction: Pick<Method, "arguments"> = { arguments: {} };
 
 beforeAll(async () => {
   const sdk = join(repository, "node_modules/@dagger.io/dagger/dist/src");
@@ -30,7 +36,9 @@ beforeAll(async () => {
   const { scan } = await import(join(sdk, "module/introspector/index.js"));
   const files = readdirSync(join(folder, "src")).map((name) => join(folder, "src", name));
   const module = await scan([...files, join(typings, "client.gen.ts")], "helloworld-infrastructure", false);
-  methods = Object.values(module.objects.HelloworldInfrastructure.methods);
+  const main = module.objects.HelloworldInfrastructure;
+  methods = Object.values(main.methods);
+  construction = main._constructor;
 }, 60_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,14 +46,31 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe("the module", () => {
   it("offers its functions under names that the CLI doesn't split at digits", () => {
     expect(methods.map(({ name }) => name).sort()).toEqual(
-      ["bump", "check", "ci", "cluster", "deploy", "endToEnd", "kubeconfig", "lintChart", "render", "testChart"].sort(),
+      [
+        ...[
+          "apply",
+          "bootstrap",
+          "bump",
+          "check",
+          "checkInfra",
+          "ci",
+          "cluster",
+          "deploy",
+          "destroy",
+          "drift",
+          "endToEnd",
+        ],
+        ...["fmt", "forceUnlock", "ghcrSecret", "kubeconfig", "lintChart", "outputs", "plan", "pushState"],
+        ...["promote", "render", "rescuedState", "rollback"],
+        ...["status", "testChart", "testInfra", "validate", "watchRegistry", "whoami"],
+      ].sort(),
     );
     expect(methods.filter(({ name }) => /\d/.test(name))).toEqual([]);
   });
 
   it("never caches what acts on the world, and always what is pure", () => {
-    const acting = methods.filter(({ cache }) => cache === "never").map(({ name }) => name);
-    expect(acting.sort()).toEqual(["ci", "cluster", "deploy", "endToEnd", "kubeconfig", "testChart"]);
+    const pure = methods.filter(({ cache }) => cache !== "never").map(({ name }) => name);
+    expect(pure.sort()).toEqual(["check", "checkInfra", "fmt", "lintChart", "render", "validate"].sort());
   });
 
   it("documents every function with an example, and every argument", () => {
@@ -54,5 +79,29 @@ describe("the module", () => {
       for (const argument of Object.values(args))
         expect(argument.description, `${name} --${argument.name}`).toBeTruthy();
     }
+  });
+});
+
+describe("the workflows", () => {
+  const calls = workflowJobs().flatMap(({ place, runs }) => runs.flatMap((run) => callsIn(run, place)));
+
+  it("call the module in each job", () => {
+    expect(calls.map(({ place }) => place).sort()).toEqual(
+      workflowJobs()
+        .map(({ place }) => place)
+        .sort(),
+    );
+  });
+
+  it.each(calls)("$place: `$name` and its flags are the module's, and none that it demands is missing", (call) => {
+    const method = methods.find(({ name }) => kebab(name) === call.name);
+    expect(method, `there is no function ${call.name}`).toBeDefined();
+    expect(Object.values(construction.arguments).map(({ name }) => kebab(name))).toEqual(
+      expect.arrayContaining(call.before),
+    );
+    const known = Object.values(method?.arguments ?? {});
+    expect(known.map(({ name }) => kebab(name))).toEqual(expect.arrayContaining(call.after));
+    const demanded = known.filter((one) => !one.isOptional && one.defaultValue === undefined);
+    expect(call.after).toEqual(expect.arrayContaining(demanded.map(({ name }) => kebab(name))));
   });
 });

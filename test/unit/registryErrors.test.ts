@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { explainCraneError } from "../../pipeline/src/registryErrors.js";
+import { explainCraneError, retryAfter } from "../../pipeline/src/registryErrors.js";
 
 const asked = { host: "ghcr.io", repository: "ghcr.io/damekarv/helloworld", tag: "v0.2.0" };
 
@@ -45,7 +45,7 @@ describe("explainCraneError, where crane's words are easily misread", () => {
     ["unauthorized", `GET ${url}: unexpected status code 401 Unauthorized: <html>log in</html>`],
     ["forbidden", `GET ${url}: unexpected status code 403 Forbidden: <html>no</html>`],
     ["unreachable", 'Get "https://ghcr.io/v2/": dial tcp 192.0.2.1:443: i/o timeout'],
-    ["other", `GET ${url}: TOOMANYREQUESTS: retry-after: 418.293µs, allowed: 44000/minute`],
+    ["busy", `GET ${url}: TOOMANYREQUESTS: retry-after: 418.293µs, allowed: 44000/minute`],
     // The numbers in the tag are no status, and what was tried before doesn't count.
     ["other", `GET ${url}: unexpected status code 500 Internal Server Error`],
     [
@@ -69,5 +69,29 @@ describe("explainCraneError, where crane's words are easily misread", () => {
     const { message } = explainCraneError(`Error: ${"<p>nonsense</p>\n".repeat(200)}`, detailed);
     expect(message.length).toBeLessThan(700);
     expect(message).toContain("<p>nonsense</p> <p>nonsense</p>");
+  });
+});
+
+describe("how long a busy registry wants to be left alone", () => {
+  const now = Date.parse("2026-11-24T12:00:00Z");
+  it.each([
+    ["Retry-After: 7\r\nError: GET x: TOOMANYREQUESTS", 7],
+    ["retry-after: Tue, 24 Nov 2026 12:00:30 GMT", 30],
+    ["Retry-After: Tue, 24 Nov 2026 11:00:00 GMT", 0],
+    ["Error: GET x: TOOMANYREQUESTS: retry-after: 418.293µs, allowed: 44000/minute", 1],
+    ["Error: GET x: TOOMANYREQUESTS: retry-after: 2.5s, allowed: 44000/minute", 3],
+    ["Retry-After: soon", undefined],
+    ["Error: GET x: unexpected status code 429 Too Many Requests", undefined],
+  ])("%j: %s s", (text, seconds) => {
+    expect(retryAfter(text, now)).toBe(seconds);
+  });
+
+  it("is in the message", () => {
+    const error = explainCraneError(
+      "Retry-After: 90\nError: GET x: unexpected status code 429 Too Many Requests",
+      asked,
+    );
+    expect(error.message).toMatch(/too many requests \(429; .*try again in 1 min 30 s/);
+    expect(error.retryAfterSeconds).toBe(90);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ReleaseFileError, readRelease, setTag } from "../../pipeline/src/release.js";
+import { EXCEPT_TAGS, ReleaseFileError, readRelease, setTag } from "../../pipeline/src/release.js";
 import { TagError } from "../../pipeline/src/tag.js";
 
 const FILE = "clusters/dev/release.yaml";
@@ -46,12 +46,21 @@ describe("readRelease", () => {
       chart: "./appManifests",
       repository: "ghcr.io/damekarv/helloworld",
       tag: "v0.1.0",
+      exceptTags: [],
       values: {
         replicaCount: 2,
         image: { repository: "ghcr.io/damekarv/helloworld", tag: "v0.1.0" },
         flags: [true, "yes", false, null],
       },
     });
+  });
+
+  it("knows tags that are not to be started", () => {
+    const annotated = TYPICAL.replace(
+      "metadata:",
+      `metadata:\n  annotations: {${EXCEPT_TAGS}: "v0.3.0, v0.4.0 v0.5.0"}`,
+    );
+    expect(readRelease(annotated, FILE).exceptTags).toEqual(["v0.3.0", "v0.4.0", "v0.5.0"]);
   });
 
   it("knows a target namespace", () => {
@@ -134,6 +143,11 @@ describe("broken and unsuitable files", () => {
       "a tag by merge key",
       "v: &i {tag: v0.1.0}\n    image: {<<: *i, repository: r}",
       "spec.values.image.tag is missing",
+    ],
+    [
+      "a digest, which decides instead",
+      'image: {repository: r, tag: "v0.1.0", digest: "sha256:0"}',
+      "image.digest pins the image",
     ],
     ["a block of text", "image:\n      repository: r\n      tag: |-\n        v0.1.0", "is a block of text"],
   ])("refuses %s, reading and writing alike, with the place", (_, values, message) => {

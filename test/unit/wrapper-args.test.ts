@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { wantsInteractiveShell, withModule, withPlainProgress } from "../../wrapper/args.js";
+import { calledFunction, wantsInteractiveShell, withModule, withPlainProgress } from "../../wrapper/args.js";
 
 const base = realpathSync(mkdtempSync(join(tmpdir(), "daggerw-args-")));
 const root = join(base, "repo");
@@ -43,6 +43,30 @@ describe("the module", () => {
   it.each(["version", "login", "--help", "init x", "run go test -m"])("isn't forced on `%s`", (line) =>
     expect(from(elsewhere, line)).toBe(line),
   );
+});
+
+describe("the function that is called", () => {
+  it.each([
+    ["call plan --env dev", "plan"],
+    ["call ci --env local --tag plan", "ci"],
+    ["--progress plain -v call -s --mod . force-unlock --env dev", "force-unlock"],
+    ["call -sm . plan", "plan"],
+    ["call --aws-credentials cmd:x --aws-profile=apply drift --env prod", "drift"],
+    ["call --json --auto-apply fmt", "fmt"],
+    ["call plan --env dev export --path check-infra", "plan"],
+    ["call -o report check-infra", "check-infra"],
+  ])("%s", (line, name) => expect(calledFunction(line.split(" "))).toBe(name));
+
+  it.each([
+    "call",
+    "call --help",
+    "call plan --help",
+    "call -h plan",
+    "functions plan",
+    "-c plan",
+    "version",
+    "call -- plan",
+  ])("none: %s", (line) => expect(calledFunction(line.split(" "))).toBeUndefined());
 });
 
 describe("progress with the embedded CLI", () => {

@@ -311,11 +311,13 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
       `import { appendFileSync, rmSync } from "node:fs";
        import { where } from "./where.ts";
        const log = (line: string) => appendFileSync(process.env.HOME + "/log", line + "\\n");
-       export const ensure = async () => {
-         log("ensure " + where);
+       export const ensure = async (called?: string) => {
+         log("ensure " + where + (called ? " for " + called : ""));
          if (process.env.BROKEN) throw new Error("Go is missing: install it");
          return { cli: "${bin}/embedded-dagger", runnerHost: "unix:///e.sock", env: { EXTRA: "more" } };
        };
+       export const terraform = async () => log("terraform");
+       export const gitops = async () => log("gitops");
        export const status = async () => ["built", "engine runs: pid 1"];
        export const stop = async () => log("stop");`,
     );
@@ -330,7 +332,7 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     );
     expect(result.stdout).toBe("args: call ci\nunix:///e.sock 1 more\n");
     expect(result.code).toBe(0);
-    expect(log()).toBe(`ensure file://${source}/where.ts\n`);
+    expect(log()).toBe(`ensure file://${source}/where.ts for ci\n`);
   });
 
   it("is bundled anew when a source changed", async () => {
@@ -380,6 +382,17 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     expect(log()).toMatch(/stop\nstop\n$/);
     expect(existsSync(join(home, ".cache", "daggerw"))).toBe(false);
     expect((await daggerw(["engine", "remove", "--yes"])).stdout).toContain("nothing to remove");
+  });
+
+  it("builds what Terraform or GitOps needs, and nothing where the public registries have it", async () => {
+    expect((await daggerw(["engine", "terraform"])).code).toBe(0);
+    expect((await daggerw(["engine", "gitops"])).code).toBe(0);
+    expect(log()).toBe("terraform\ngitops\n");
+    fakeDocker();
+    fakeDagger();
+    expect((await daggerw(["engine", "terraform"])).stderr).toContain("There is nothing to build");
+    expect(log()).toBe("terraform\ngitops\n");
+    expect((await daggerw(["engine", "terraform", "--now"])).stderr).toContain("knows no --now");
   });
 
   it("has help, and refuses what it doesn't know", async () => {

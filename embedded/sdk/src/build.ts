@@ -87,6 +87,7 @@ async function bundle() {
     bundle: true,
     splitting: true, // what a function imports lazily stays out of the other calls
     platform: "node",
+    mainFields: ["module", "main"], // of a CommonJS build, a lazy import would give no names
     format: "esm",
     target: "node24",
     sourcemap: false,
