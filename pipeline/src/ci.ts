@@ -3,6 +3,7 @@ import { sampleRegistry } from "./app.js";
 import type { AwsSession } from "./aws.js";
 import { bump } from "./bump.js";
 import { CHECKS, checks } from "./check.js";
+import { onCluster } from "./cluster.js";
 import { type Delivery, type Published, publishTag } from "./delivery.js";
 import { deploy, prepareNamespace, type Target, targetOf } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
@@ -83,7 +84,7 @@ export async function ci(options: CiOptions): Promise<CiResult> {
       ...checks(source),
     ]);
     try {
-      return await release(run, { ...options, registry, released, digest }, cluster);
+      return await onCluster(run, cluster, () => release(run, { ...options, registry, released, digest }, cluster));
     } finally {
       await cluster.stop();
     }
@@ -96,6 +97,7 @@ type Open = Target & {
   readonly delivery?: Delivery;
   readonly byFlux: boolean;
   readonly platform?: ThrowawayPlatform;
+  lastWords(): Promise<string>;
   stop(): Promise<void>;
 };
 
@@ -117,7 +119,7 @@ async function open(
       `Flux runs ${entry.name} from git, and would undo what Helm does: give --git-token, with which the tag is committed to ${entry.releaseFile}. Nothing was changed.`,
     );
   note(byFlux ? "Flux follows git" : "no Flux: Helm deploys");
-  return { ...target, byFlux, delivery, stop: async () => undefined };
+  return { ...target, byFlux, delivery, lastWords: async () => "", stop: async () => undefined };
 }
 
 /** The image's digest: what is tested is what promotion must find again. */

@@ -13,7 +13,7 @@ import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import type { AppRegistry } from "./registry.js";
-import { type Log, realClock } from "./steps.js";
+import { type Log, type Run, realClock, withAdvice } from "./steps.js";
 
 /** The port of a node's API server. */
 export const API_PORT = 6443;
@@ -27,6 +27,8 @@ export interface ThrowawayCluster {
   readonly api: Cluster;
   /** Leads to the cluster from any container of the run; the administrator's. Never log it. */
   readonly kubeconfig: string;
+  /** What the node said when it ended by itself; nothing while it is well. */
+  lastWords(): Promise<string>;
   /** Ends the node at once. */
   stop(): Promise<void>;
 }
@@ -57,22 +59,57 @@ export async function startCluster(options: ClusterOptions): Promise<ThrowawayCl
     extend(await nodeContainer(registry, more))
       // Each run has a node of its own, although all that defines it is the same.
       .withEnvVariable("CLUSTER", name)
+      .withMountedCache("/words", wordsVolume())
       .withMountedSecret("/etc/cluster/admin-token", dag.setSecret(`admin-token-${name}`, token)),
   );
+  const lastWords = () => wordsOf(name);
+  const { api, kubeconfig } = await withAdvice(() => open(service, token, options.log), lastWords);
+  return {
+    service,
+    api,
+    kubeconfig,
+    lastWords,
+    stop: async () => {
+      await service.stop({ kill: true });
+    },
+  };
+}
+
+async function open(service: Service, token: string, log: Log): Promise<Pick<ThrowawayCluster, "api" | "kubeconfig">> {
   await service.start();
   const hostname = await service.hostname();
   const authority = await certificateAuthority(hostname);
   const kubeconfig = adminKubeconfig({ server: `https://${hostname}:${API_PORT}`, authority, token });
   const api = await connect(kubeconfig);
-  await api.waitForNodeReady({ timeoutSeconds: READY_TIMEOUT_SECONDS, log: options.log });
-  return {
-    service,
-    api,
-    kubeconfig,
-    stop: async () => {
-      await service.stop({ kill: true });
-    },
-  };
+  await api.waitForNodeReady({ timeoutSeconds: READY_TIMEOUT_SECONDS, log });
+  return { api, kubeconfig };
+}
+
+/** Runs steps on a cluster. When they fail because its node has ended, the report says so, and why. */
+export async function onCluster<T>(
+  run: Run,
+  { lastWords }: Pick<ThrowawayCluster, "lastWords">,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const words = await lastWords();
+    if (words)
+      await run.step("node", () => Promise.reject(new Error(`The node has ended.\n${words}`))).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Where nodes that end by themselves say why: what a service prints is out of a caller's reach. */
+const wordsVolume = () => dag.cacheVolume("nodes-last-words");
+
+async function wordsOf(cluster: string): Promise<string> {
+  const read = 'test ! -e "/words/$0" || cat "/words/$0"; rm -f "/words/$0"';
+  return await uncached(dag.container().from(images.busybox))
+    .withMountedCache("/words", wordsVolume())
+    .withExec(["sh", "-c", read, cluster])
+    .stdout();
 }
 
 /** A cluster to keep: a Service with the API server on 6443, whose kubeconfig `keptKubeconfig` finds. */

@@ -8,6 +8,7 @@ import type {
   CoreV1Api,
   CoreV1Event,
   CustomObjectsApi,
+  Health,
   KubeConfig,
   KubernetesObject,
   KubernetesObjectApi,
@@ -31,6 +32,8 @@ export const PULL_SECRET = "ghcr-secret";
 /** The most that one call may take; an API server that is well answers in milliseconds. */
 const CALL_TIMEOUT_MS = 20_000;
 const POLL_MS = 500;
+/** An API server that answered, and then nobody for so long: its node has ended. */
+const SILENCE_MS = 20_000;
 /** How often a connection tries another pod when the one it chose has just gone. */
 const FORWARD_ATTEMPTS = 3;
 
@@ -326,6 +329,7 @@ export async function connect(kubeconfig: string, options?: ConnectOptions): Pro
     apps: config.makeApiClient(kubernetes.AppsV1Api),
     version: config.makeApiClient(kubernetes.VersionApi),
     custom: config.makeApiClient(kubernetes.CustomObjectsApi),
+    health: new kubernetes.Health(config),
     objects: objectsClient(kubernetes, config),
     forward: new kubernetes.PortForward(config),
   });
@@ -391,6 +395,7 @@ interface Clients {
   readonly apps: AppsV1Api;
   readonly version: VersionApi;
   readonly custom: CustomObjectsApi;
+  readonly health: Health;
   readonly objects: ObjectsClient;
   readonly forward: PortForward;
 }
@@ -541,21 +546,25 @@ export class Cluster implements RolloutApi {
   }
 
   /**
-   * Waits until a node takes pods; bears an API server that is not there yet.
+   * Waits until a node is ready and the API server says so of itself: its roles come a moment after its first answers.
    *
    * @returns the node's name
-   * @throws ClusterError with the nodes' conditions, or with why the API server doesn't answer, after `timeoutSeconds`
+   * @throws ClusterError when that takes too long, or nobody has answered for 20 s: an API server that had answered is gone then
    */
   async waitForNodeReady(options: { timeoutSeconds: number; log: Log; clock?: Clock }): Promise<string> {
     const clock = options.clock ?? realClock;
     const end = clock.now() + options.timeoutSeconds * 1000;
+    let answered = clock.now();
     let last = "";
     for (;;) {
       const state = await this.nodeState();
       if (state.ready !== undefined) return state.ready;
       if (state.text !== last) options.log(`waiting for a node: ${state.text}`);
       last = state.text;
-      if (clock.now() >= end)
+      const now = clock.now();
+      if (!state.silent) answered = now;
+      if (now - answered >= SILENCE_MS) throw state.silent;
+      if (now >= end)
         throw new ClusterError("other", `No node of the cluster is ready after ${options.timeoutSeconds} s: ${last}`);
       await clock.sleep(POLL_MS);
     }
@@ -583,17 +592,17 @@ export class Cluster implements RolloutApi {
     return listen(backends, dial, options.localPort ?? 0, options.log ?? (() => undefined));
   }
 
-  private async nodeState(): Promise<{ ready?: string; text: string }> {
+  private async nodeState(): Promise<{ ready?: string; text: string; silent?: ClusterError }> {
     try {
       const { items } = await this.call("listing nodes", () => this.clients.core.listNode());
       const ready = items.find((node) => condition(node, "Ready")?.status === "True" && !node.spec?.unschedulable);
-      return {
-        ...(ready && { ready: ready.metadata?.name ?? "" }),
-        text: items.map(describeNode).join("; ") || "there is none yet",
-      };
+      if (!ready) return { text: items.map(describeNode).join("; ") || "there is none yet" };
+      if (!(await this.call("reading /readyz", () => this.clients.health.readyz({}))))
+        return { text: "one is ready, the API server is not yet" };
+      return { ready: ready.metadata?.name ?? "", text: "" };
     } catch (error) {
-      if (error instanceof ClusterError && error.transient) return { text: error.message };
-      throw error;
+      if (!(error instanceof ClusterError && error.transient)) throw error;
+      return { text: error.message, ...(error.problem === "unreachable" && { silent: error }) };
     }
   }
 

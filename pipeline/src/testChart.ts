@@ -1,7 +1,7 @@
 import type { Directory } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
 import { lintChart } from "./chart.js";
-import { startCluster } from "./cluster.js";
+import { onCluster, startCluster } from "./cluster.js";
 import { deploy, prepareNamespace, runHelmTests, uninstall } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
 import { environment } from "./environments.js";
@@ -26,27 +26,29 @@ export async function testChart(source: Directory, tag: string | undefined, log:
       { name: "cluster", run: () => startCluster({ registry, log }) },
     ]);
     try {
-      const deployment = { source, environment: local, target: cluster, tag: released, log };
-      await run.step("install", async (note) => {
-        await requireTag(registry, repository, candidate);
-        await prepareNamespace(deployment, registry);
-        await deploy(deployment);
-        note(released);
+      await onCluster(run, cluster, async () => {
+        const deployment = { source, environment: local, target: cluster, tag: released, log };
+        await run.step("install", async (note) => {
+          await requireTag(registry, repository, candidate);
+          await prepareNamespace(deployment, registry);
+          await deploy(deployment);
+          note(released);
+        });
+        await run.step("helm test", () => runHelmTests(deployment));
+        await run.step("end to end", async (note) => note(await endToEnd(cluster.api, local, released, log)));
+        await run.step("upgrade", async (note) => {
+          // The annotation makes new pods even when the tag is the same.
+          const upgraded = {
+            ...deployment,
+            tag: candidate,
+            values: { podAnnotations: { "helloworld/upgrade": "tested" } },
+          };
+          const { summary } = await underLoad(cluster.api, local, () => deploy(upgraded));
+          await endToEnd(cluster.api, local, candidate, log);
+          note(`${released} → ${candidate}; ${summary}`);
+        });
+        await run.step("uninstall", () => uninstall(deployment));
       });
-      await run.step("helm test", () => runHelmTests(deployment));
-      await run.step("end to end", async (note) => note(await endToEnd(cluster.api, local, released, log)));
-      await run.step("upgrade", async (note) => {
-        // The annotation makes new pods even when the tag is the same.
-        const upgraded = {
-          ...deployment,
-          tag: candidate,
-          values: { podAnnotations: { "helloworld/upgrade": "tested" } },
-        };
-        const { summary } = await underLoad(cluster.api, local, () => deploy(upgraded));
-        await endToEnd(cluster.api, local, candidate, log);
-        note(`${released} → ${candidate}; ${summary}`);
-      });
-      await run.step("uninstall", () => uninstall(deployment));
     } finally {
       await cluster.stop();
     }

@@ -53,6 +53,12 @@ describe("a node that may not pull", () => {
   });
 });
 
+describe("a node that ends", () => {
+  it("says why, although a service's output is out of reach", async () => {
+    expect(await scenario("node-that-ends")).toMatch(/kube-apiserver has ended:[\s\S]*\/nowhere\.yaml/);
+  });
+});
+
 describe("ci --env dev", () => {
   it("deploys to the cluster of a kubeconfig, at first and as an upgrade", async () => {
     const text = await scenario("dev");

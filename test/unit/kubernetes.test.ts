@@ -241,6 +241,15 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
     api.closeAllConnections();
     await new Promise((resolve) => api.close(resolve));
     await expect(cluster.serverVersion()).rejects.toThrow(/does not answer: 127\.0\.0\.1:\d+ refuses connections/);
+    let time = 0;
+    const sleep = async (ms: number) => {
+      time += ms;
+    };
+    const clock = { now: () => time, sleep };
+    await expect(cluster.waitForNodeReady({ timeoutSeconds: 90, log: () => undefined, clock })).rejects.toThrow(
+      /does not answer/,
+    );
+    expect(time).toBe(20_000);
   });
 
   describe("port forwarding", () => {

@@ -2,7 +2,7 @@
  * Scenarios that the public functions can't be brought into from outside: a module of its own, made for the tests from
  * pipeline/ with this file in place of index.ts.
  */
-import { type Directory, dag, func, object } from "@dagger.io/dagger";
+import { type Container, type Directory, dag, func, object } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
 import { analysed, answersOf, commit, openPlatform, startClient } from "./canary.js";
 import { ci } from "./ci.js";
@@ -69,6 +69,15 @@ export class HelloworldInfrastructure {
       "no such tag": await attempt(registry, "v7.0.0"),
       good: await attempt(registry, "v0.1.0"),
     });
+  }
+
+  /**
+   * A node whose API server ends at its start. Returns what the caller is told.
+   */
+  @func({ cache: "never" })
+  async nodeThatEnds(): Promise<string> {
+    const extend = (node: Container) => node.withEnvVariable("TOKEN_WEBHOOK", "/nowhere.yaml");
+    return await startCluster({ extend, log }).then(() => "started", textOf);
   }
 
   /**
