@@ -4,10 +4,11 @@
 import { daggerw } from "../test/engine/daggerw.js";
 import { terraformIsThere } from "../test/engine/providers.js";
 import { benchCi } from "./ci.js";
+import { benchGitops } from "./gitops.js";
 import { table } from "./measure.js";
 import { benchPlan } from "./plan.js";
 
-const parts: Record<string, () => Promise<string[]>> = { plan: benchPlan, ci: benchCi };
+const parts: Record<string, () => Promise<string[]>> = { plan: benchPlan, gitops: benchGitops, ci: benchCi };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in parts));

@@ -13,6 +13,7 @@ import { eksCases, type Results } from "./eksScenario.js";
 import { environment } from "./environments.js";
 import { execQuietly } from "./exec.js";
 import { gitopsCases } from "./gitops.js";
+import { gitopsBench } from "./gitopsBench.js";
 import { images } from "./images.js";
 import { infraCases } from "./infra.js";
 import { planBench } from "./planBench.js";
@@ -201,6 +202,14 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async planBench(source: Directory, rounds: number): Promise<string> {
     return JSON.stringify(await planBench(source, rounds, log));
+  }
+
+  /**
+   * Seconds until Flux is ready and until a commit is out, through the pipeline and by plain scripts.
+   */
+  @func({ cache: "never" })
+  async gitopsBench(source: Directory, rounds: number): Promise<string> {
+    return JSON.stringify(await gitopsBench(source, rounds, log));
   }
 
   /**

@@ -1,0 +1,106 @@
+// How long Flux takes to be ready and a commit to be out, through the pipeline and by plain scripts with the same files.
+import { type Container, type Directory, dag } from "@dagger.io/dagger";
+import { sampleRegistry } from "./app.js";
+import { startCluster, type ThrowawayCluster } from "./cluster.js";
+import { environment } from "./environments.js";
+import { exec, uncached } from "./exec.js";
+import { fluxImages } from "./flux.js";
+import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
+import { images } from "./images.js";
+import { startPlatform, type ThrowawayPlatform } from "./platform.js";
+import { imageRepository } from "./releaseFile.js";
+import type { Log } from "./steps.js";
+
+const local = environment("local");
+
+/** Seconds of each round. */
+export type GitopsTimes = Record<"flux ready" | "plain flux ready" | "helm ready" | "out" | "plain out", number[]>;
+
+/** Both say themselves how long they took, so that starting their container costs them nothing. */
+const CLOCK = 'now() { cut -d" " -f1 /proc/uptime; }; before=$(now); ';
+
+const PLAIN_FLUX = `${CLOCK}
+kubectl apply --server-side -f /flux/flux-crds.yaml -f /flux/flux.yaml >&2 || exit
+kubectl --namespace flux-system wait --for=condition=Available deployment --all --timeout=120s >&2 || exit
+echo $before $(now)`;
+
+/** What somebody types who has no pipeline: commit, push, tell Flux, and look until Flagger has promoted the tag. */
+const PLAIN_COMMIT = `${CLOCK}
+git clone --quiet --depth 1 --branch $BRANCH https://git@$ADDRESS /tmp/work >&2 && cd /tmp/work || exit
+sed -i "s/tag: \\".*\\"/tag: \\"$TAG\\"/" $FILE || exit
+git -c user.name=plain -c user.email=plain@helloworld.invalid commit --quiet --all --message "$TAG" || exit
+git push --quiet >&2 || exit
+kubectl --namespace flux-system annotate gitrepository/flux-system reconcile.fluxcd.io/requestedAt="$(now)" --overwrite >&2
+until kubectl --namespace $NAMESPACE get deployment $NAME-primary -o jsonpath='{..image}' | grep -q ":$TAG" &&
+  kubectl --namespace $NAMESPACE get canary $NAME -o jsonpath='{.status.phase}' | grep -q Succeeded; do
+  sleep 0.5
+done
+echo $before $(now)`;
+
+export async function gitopsBench(source: Directory, rounds: number, log: Log): Promise<GitopsTimes> {
+  const times: GitopsTimes = { "flux ready": [], "plain flux ready": [], "helm ready": [], out: [], "plain out": [] };
+  const note = (name: keyof GitopsTimes, seconds: number) => {
+    times[name].push(seconds);
+    log(`${name}: ${seconds.toFixed(1)} s`);
+  };
+  const registry = await sampleRegistry(source, await imageRepository(source, local));
+  for (let round = 0; round < rounds; round++) {
+    const booting = Date.now();
+    const cluster = await startCluster({ registry, images: fluxImages, log });
+    const booted = (Date.now() - booting) / 1000;
+    note("plain flux ready", booted + (await plain(withFlux(withCluster(cluster)), PLAIN_FLUX)));
+    await cluster.stop();
+
+    const started = Date.now();
+    const platform = await startPlatform({ source, environment: local, registry, log });
+    note("flux ready", (Date.now() - started) / 1000);
+    const target = { api: platform.api, remote: platform.git.remote, environment: local, log };
+    await waitForTag(target, "v0.1.0");
+    const committing = Date.now();
+    const { release } = await releaseThroughGit(target, "v0.2.0");
+    const out = (Date.now() - committing) / 1000;
+    const ready = release.timeline.find(({ link, state }) => link === "HelmRelease" && state === "arrived");
+    note("helm ready", out - release.seconds + (ready?.at ?? Number.NaN));
+    note("out", out);
+    note("plain out", await plain(await withGit(withCluster(platform), platform, "v0.1.0"), PLAIN_COMMIT));
+    await platform.stop();
+  }
+  return times;
+}
+
+/** git, kubectl and a shell, with the administrator's way into the cluster. */
+function withCluster({ kubeconfig }: ThrowawayCluster): Container {
+  return uncached(dag.container().from(images.flaggerLoadtester))
+    .withUser("root")
+    .withMountedSecret("/kubeconfig", dag.setSecret("plain-kubeconfig", kubeconfig))
+    .withEnvVariable("KUBECONFIG", "/kubeconfig");
+}
+
+const withFlux = (container: Container) =>
+  container.withMountedDirectory("/flux", dag.currentModule().source().directory("gitops"));
+
+async function withGit(container: Container, { git }: ThrowawayPlatform, tag: string): Promise<Container> {
+  const { url, branch, password, service, authority } = git.remote;
+  const { hostname, host, pathname } = new URL(url);
+  return container
+    .withServiceBinding(hostname, service)
+    .withNewFile("/authority.pem", authority)
+    .withNewFile("/askpass", '#!/bin/sh\necho "$PASSWORD"\n', { permissions: 0o755 })
+    .withEnvVariable("GIT_SSL_CAINFO", "/authority.pem")
+    .withEnvVariable("GIT_ASKPASS", "/askpass")
+    .withSecretVariable("PASSWORD", password)
+    .withEnvVariable("ADDRESS", `${host}${pathname}`)
+    .withEnvVariable("BRANCH", branch)
+    .withEnvVariable("TAG", tag)
+    .withEnvVariable("FILE", local.releaseFile)
+    .withEnvVariable("NAMESPACE", local.namespace)
+    .withEnvVariable("NAME", local.helmRelease);
+}
+
+/** Runs a script that prints when it began and when it was through. */
+async function plain(container: Container, script: string): Promise<number> {
+  const { code, stdout, stderr } = await exec(container, ["sh", "-c", script]);
+  if (code !== 0) throw new Error(stderr);
+  const [before = 0, after = 0] = stdout.trim().split(" ").map(Number);
+  return after - before;
+}
