@@ -51,9 +51,10 @@ it.each([
   ["one with a command in it", 'v0.2.0"; touch /tmp/owned; "$(id)', /is not a version|is a whole reference/],
 ])("ci-integration refuses a tag before anything starts: %s", async (_, tag, reason) => {
   const env = { TAG: tag, USERNAME: "me", AWS_ROLE_ARN: ROLE, GHCR_PAT: "ghp_secret" };
-  const { code, text } = await runJob("ci-integration.yml ci", env);
+  const { code, text, summary } = await runJob("ci-integration.yml ci", env);
   expect(code).toBe(1);
   expect(text).toMatch(reason);
+  expect(summary).toMatch(reason);
 });
 
 it("deploy-infra shows GitHub's token to AWS alone, and makes no plan when AWS refuses it", async () => {
