@@ -36,12 +36,16 @@ describe("a version's whole way", () => {
         /^Revert clusters\/dev.* to v0\.3\.0\n[\s\S]*Rolled-Back: v0\.4\.0\nRun: run 3\n/,
       ),
       "found again": '""',
-      shown: expect.stringMatching(/proof +\| passed .*v0\.3\.0 passed ci on dev[\s\S]*\| tag +\|[^|]*\| v0\.3\.0/),
+      shown: expect.stringMatching(
+        /proof +\| passed .*v0\.3\.0 passed ci on dev[\s\S]*terraform plan +\| passed[\s\S]*\| tag +\|[^|]*\| v0\.3\.0[\s\S]*module\.vpc/,
+      ),
       "another tag": expect.stringMatching(/has v0\.3\.0, and not v0\.4\.0.*ci --env dev --tag v0\.4\.0/),
       promoted: expect.stringMatching(
-        /release +\| passed .*v0\.3\.0 is out[\s\S]*HTTP 200 from v0\.3\.0[\s\S]*```mermaid/,
+        /terraform apply +\| passed .*Apply complete! Resources: \d+ added[\s\S]*release +\| passed .*v0\.3\.0 is out[\s\S]*HTTP 200 from v0\.3\.0[\s\S]*```mermaid/,
       ),
-      "promoted again": expect.stringMatching(/release +\| passed .* 0 failed.*v0\.3\.0 from/),
+      "promoted again": expect.stringMatching(
+        /terraform apply +\| passed .*no changes[\s\S]*release +\| passed .* 0 failed.*v0\.3\.0 from/,
+      ),
       "rolled back": expect.stringMatching(
         /commit +\| passed .*v0\.3\.0 → v0\.1\.0 by[\s\S]*release +\| passed .*v0\.1\.0 is out/,
       ),

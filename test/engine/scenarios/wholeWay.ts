@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type Directory, dag, type Service } from "@dagger.io/dagger";
 import { openSampleRegistry } from "./app.js";
+import type { AwsSession } from "./aws.js";
 import { ci } from "./ci.js";
 import { type Delivery, publishTag, repositoryOf } from "./delivery.js";
 import { targetOf } from "./deployment.js";
@@ -21,12 +22,12 @@ import type { AppRegistry } from "./registry.js";
 import { imageRepository } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
 import { rollback } from "./rollback.js";
+import { inSimulatedAccount, makeStateBackend, networkOf } from "./simulatedAccount.js";
 import { watchRegistry } from "./watchRegistry.js";
 
 const log = (line: string) => console.log(line);
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const [dev, prod] = [environment("dev"), environment("prod")];
-const terraform = { vars: [] };
 
 type Results = Record<string, unknown>;
 type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
@@ -113,14 +114,23 @@ interface OnProd {
   readonly note: Note;
 }
 
-async function onProd({ source, registry, platform, note }: OnProd): Promise<void> {
+async function onProd(on: OnProd): Promise<void> {
+  await inSimulatedAccount(async (session) => {
+    await makeStateBackend(session);
+    await promotions(on, session);
+  });
+}
+
+/** With Terraform in a simulated account, which has nothing of prod's network at first. */
+async function promotions({ source, registry, platform, note }: OnProd, session: AwsSession): Promise<void> {
   const { remote } = platform.git;
   const kubeconfig = dag.setSecret(`prod-kubeconfig-${randomUUID()}`, platform.kubeconfig);
   const delivery: Delivery = { remote, run: "run 4" };
-  const to = (more: { dryRun?: boolean; tag?: string; registry?: AppRegistry } = {}) =>
-    promote({ source, environment: prod, kubeconfig, delivery, registry, terraform, dryRun: false, log, ...more }).then(
-      toMarkdown,
-    );
+  const aws = async () => session;
+  const { vars, varFile } = networkOf(source, session, prod.name, log);
+  const options = { source, environment: prod, kubeconfig, aws, delivery, registry, terraform: { vars, varFile }, log };
+  const to = (more: { dryRun?: boolean; tag?: string } = {}) =>
+    promote({ ...options, dryRun: false, ...more }).then(toMarkdown);
   await note("shown", () => to({ dryRun: true }));
   await note("another tag", () => to({ tag: "v0.4.0" }));
   await note("promoted", () => to());
