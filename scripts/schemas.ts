@@ -36,6 +36,11 @@ const crds: [module: string, file: string, kinds: string[]][] = [
     ["GitRepository@v1"],
   ],
   [
+    "github.com/fluxcd/source-controller@v1.9.3",
+    "config/crd/bases/source.toolkit.fluxcd.io_ocirepositories.yaml",
+    ["OCIRepository@v1"],
+  ],
+  [
     "github.com/fluxcd/helm-controller@v1.6.4",
     "config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml",
     ["HelmRelease@v2"],

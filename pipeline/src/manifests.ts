@@ -7,6 +7,9 @@ import { images } from "./images.js";
 import { releaseOf } from "./releaseFile.js";
 import { together } from "./together.js";
 
+/** What a cluster may get besides: no environment names it. */
+const OPTIONAL = "clusters/optional";
+
 /**
  * Validates the rendered chart of each environment and all files in clusters/ against the schemas of their kinds.
  *
@@ -25,7 +28,7 @@ export async function validateManifests(source: Directory): Promise<string> {
 }
 
 async function validateClusters(source: Directory): Promise<number> {
-  const folders = environmentsWithFiles.map(folderOf);
+  const folders = [...environmentsWithFiles.map(folderOf), OPTIONAL];
   const include = folders.flatMap((folder) => [`${folder}/**/*.yaml`, `${folder}/**/*.yml`]);
   return await validate(source.filter({ include }), "clusters");
 }

@@ -88,3 +88,23 @@ test("prod scales by load and outlasts slow load balancers", () => {
   expect(values.preStopSleepSeconds).toBeGreaterThanOrEqual(15);
   expect(values.terminationGracePeriodSeconds).toBeGreaterThan(values.preStopSleepSeconds);
 });
+
+describe("clusters/optional/dagger-engine", () => {
+  const folder = "clusters/optional/dagger-engine";
+  const object = (file: string) => parse(read(`${folder}/${file}`));
+
+  test("is the engine of the CLI's version", () => {
+    expect(`v${object("source.yaml").spec.ref.tag}`).toBe(parse(read("dagger.json")).engineVersion);
+  });
+
+  test("the kustomization lists every other file", () => {
+    const files = readdirSync(root + folder).filter((name) => name !== "kustomization.yaml");
+    expect([...object("kustomization.yaml").resources].sort()).toEqual(files.sort());
+  });
+
+  test("lets nobody at the engine's port but pods that say they are clients", () => {
+    const [rule] = object("networkpolicy.yaml").spec.ingress;
+    expect(rule.ports).toEqual([{ port: object("release.yaml").spec.values.engine.port }]);
+    expect(rule.from[0].podSelector.matchLabels).toEqual({ "dagger.io/client": "true" });
+  });
+});

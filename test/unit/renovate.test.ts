@@ -33,6 +33,7 @@ test("the image of the chart's test pods, which is the table's", () => {
 
 test("the engine's version, and never the application's", () => {
   expect(pinsIn("dagger.json")).toEqual([`:${JSON.parse(read("dagger.json")).engineVersion}`]);
+  expect(pinsIn("clusters/optional/dagger-engine/source.yaml")).toHaveLength(1);
   for (const name of ["dev", "prod"]) expect(pinsIn(`clusters/${name}/release.yaml`)).toEqual([]);
 });
 
