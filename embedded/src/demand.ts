@@ -34,6 +34,7 @@ const groups: Record<GroupName, Group> = {
       "validate",
       "bootstrap",
       "force-unlock",
+      "push-state",
       "check-infra",
       "test-infra",
     ],
@@ -51,7 +52,7 @@ const groups: Record<GroupName, Group> = {
   },
   /** What runs in a cluster that is a whole platform. */
   gitops: {
-    functions: ["ci"],
+    functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
     isBuilt: isGitopsBuilt,
     time: () => "up to 35 minutes on 2 cores",

@@ -194,7 +194,11 @@ export const gitopsRecipes = {
     { Entrypoint: ["/bin/external-secrets"], User: "65534" },
     "addons",
   ),
-  git: demanded(async () => [await debianLayer(), await terraformPackages(), await node()], { Cmd: ["node"] }),
+  // For every function that reads or writes the repository that Flux follows, with a cluster of this run or without.
+  git: {
+    layers: async () => [await debianLayer(), await terraformPackages(), await node()],
+    config: { Cmd: ["node"] },
+  },
 } satisfies Partial<Record<ImageName, Recipe>>;
 
 const prometheusFiles: Record<string, Entry> = {
