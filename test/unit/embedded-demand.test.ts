@@ -39,6 +39,7 @@ test("the functions that run Terraform with its providers, the policy scan or th
       ...["push-state", "test-infra", "validate"],
     ].sort(),
   );
+  expect(asking("simulator")).toEqual(["test-infra"]);
   expect(asking("gitops")).toEqual(["ci", "promote"]);
   expect(moduleFunctions()).toEqual(expect.arrayContaining(["check", "ci", "fmt"]));
 });
@@ -62,8 +63,8 @@ test("Terraform is there without its providers; the policy scan, the simulated A
   expect(of("terraform").map(([name, { layers }]) => [name, Boolean(layers)])).toEqual([
     ["terraform", true],
     ["checkov", false],
-    ["moto", false],
   ]);
+  expect(of("simulator").map(([name]) => name)).toEqual(["moto"]);
   expect(of("gitops").map(([name]) => name)).toEqual([
     ...["sourceController", "kustomizeController", "helmController", "notificationController"],
     ...["flagger", "flaggerLoadtester", "prometheus", "metricsServer"],
