@@ -39,9 +39,10 @@ describe("a registry with tokens, pages and limits, as GHCR", () => {
   });
 });
 
-describe("a node that may not pull", () => {
-  it("is noticed at the first refusal, with what to do", async () => {
+describe("a node that can't serve", () => {
+  it("says why it ended, and is noticed at the first refusal of a pull, with what to do", async () => {
     const results = JSON.parse(await scenario("pull-refused"));
+    expect(results["ended node"]).toMatch(/kube-apiserver has ended:[\s\S]*\/nowhere\.yaml/);
     for (const name of ["no secret", "wrong password"]) {
       expect(results[name]).toContain("ghcr-secret");
       expect(results[name]).toMatch(/401|403/);
@@ -50,12 +51,6 @@ describe("a node that may not pull", () => {
     expect(results["no such tag"]).toMatch(/v7\.0\.0/);
     expect(results["no such tag"]).toMatch(/not found|does not exist|no such/i);
     expect(results.good).toBe("deployed");
-  });
-});
-
-describe("a node that ends", () => {
-  it("says why, although a service's output is out of reach", async () => {
-    expect(await scenario("node-that-ends")).toMatch(/kube-apiserver has ended:[\s\S]*\/nowhere\.yaml/);
   });
 });
 

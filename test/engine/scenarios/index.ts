@@ -51,7 +51,8 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * A node that may not pull: without ghcr-secret, and with one whose password is wrong. Returns what the rollouts end with.
+   * Nodes that can't serve: one whose API server ends at its start, and one that may not pull, without ghcr-secret and with one
+   * whose password is wrong. Returns what the rollouts end with.
    */
   @func({ cache: "never" })
   async pullRefused(source: Directory): Promise<string> {
@@ -64,21 +65,14 @@ export class HelloworldInfrastructure {
       return await deploy({ ...deployment, tag }).then(() => "deployed", textOf);
     };
     const wrong = { ...registry, password: dag.setSecret("wrong", "wrong-password-1234") };
+    const extend = (node: Container) => node.withEnvVariable("TOKEN_WEBHOOK", "/nowhere.yaml");
     return JSON.stringify({
+      "ended node": await startCluster({ extend, log }).then(() => "started", textOf),
       "no secret": await attempt(undefined, "v0.1.0"),
       "wrong password": await attempt(wrong, "v0.2.0"),
       "no such tag": await attempt(registry, "v7.0.0"),
       good: await attempt(registry, "v0.1.0"),
     });
-  }
-
-  /**
-   * A node whose API server ends at its start. Returns what the caller is told.
-   */
-  @func({ cache: "never" })
-  async nodeThatEnds(): Promise<string> {
-    const extend = (node: Container) => node.withEnvVariable("TOKEN_WEBHOOK", "/nowhere.yaml");
-    return await startCluster({ extend, log }).then(() => "started", textOf);
   }
 
   /**
