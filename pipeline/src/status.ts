@@ -56,7 +56,7 @@ export async function statusOf(
     podsRow(pods),
     ...(hasFlux ? [deployRow(objects), driftRow(objects)] : []),
   ];
-  const hint = firstHint(tag, links, objects, pods, namespace);
+  const hint = firstHint(tag, links, objects, pods, environment);
   const lines = rows.map(({ what, state, since, detail }) => [
     cell(what),
     cell(state),
@@ -171,7 +171,12 @@ function driftRow({ release, events }: Snapshot): Row {
     .filter(({ reason }) => reason?.startsWith("Drift"))
     .sort((a, b) => timeOf(b) - timeOf(a));
   const lately = event ? `lately: ${eventLines([event])[0]}` : "";
-  if (!drifted) return { what: "drift", state: "not looked for", detail: lately || "spec.driftDetection is off" };
+  if (!drifted)
+    return {
+      what: "drift",
+      state: "not looked for",
+      detail: lately || "spec.driftDetection is off; `cluster-drift` looks",
+    };
   const since = millisecondsOf(drifted.lastTransitionTime);
   if (drifted.status === "True") return { what: "drift", state: "**yes**", since, detail: drifted.message ?? "" };
   return { what: "drift", state: "none", since, detail: lately };
@@ -184,7 +189,7 @@ function firstHint(
   standings: readonly Standing[],
   objects: Snapshot,
   pods: readonly V1Pod[],
-  namespace: string,
+  { name: environment, namespace }: EnvironmentEntry,
 ): Hint | undefined {
   const troubled = standings.find(({ trouble }) => trouble);
   if (troubled?.trouble)
@@ -208,7 +213,7 @@ function firstHint(
   if (drifted?.status === "True")
     return {
       what: `what was changed by hand: ${drifted.message?.split("\n").slice(0, 3).join(" ")}`,
-      next: `kubectl -n ${namespace} describe helmrelease ${objects.release?.metadata?.name}`,
+      next: `dagger call cluster-drift --env ${environment} shows each field; kubectl -n ${namespace} describe helmrelease ${objects.release?.metadata?.name}`,
     };
   const running = servingTag(objects);
   if (running !== tag)

@@ -62,7 +62,7 @@ it("shows every link, the tags, the pods, the last deploy and drift", async () =
     | Canary helloworld/helloworld                       | ready          | 9 min  | Succeeded: the primary serves v0.2.0 |
     | pods                                               | 1 of 1 ready   |        | 0 restarts |
     | last deploy                                        | deployed       | 10 min | revision 2, chart 0.1.0+222222222222; before it 0.1.0+111111111111 (superseded) |
-    | drift                                              | not looked for |        | spec.driftDetection is off |
+    | drift                                              | not looked for |        | spec.driftDetection is off; \`cluster-drift\` looks |
     "
   `);
 });
@@ -121,6 +121,7 @@ it("shows drift", async () => {
   const markdown = await status({ ...WELL, release: { ...release, status: { ...release.status, conditions } } });
   expect(line(markdown, "drift")).toContain("| drift | **yes** |");
   expect(markdown).toContain("**Look first at:** what was changed by hand");
+  expect(markdown).toContain("Next: dagger call cluster-drift --env dev shows each field");
 });
 
 it("counts pods that aren't ready, and restarts", async () => {
