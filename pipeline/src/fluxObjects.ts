@@ -74,7 +74,7 @@ export type HelmRelease = FluxObject<
     readonly chart?: { readonly spec?: { readonly chart?: string; readonly sourceRef?: SourceReference } };
     readonly chartRef?: SourceReference;
     readonly values?: { readonly image?: { readonly tag?: unknown } };
-    readonly driftDetection?: { readonly ignore?: readonly IgnoreRule[] };
+    readonly driftDetection?: { readonly mode?: string; readonly ignore?: readonly IgnoreRule[] };
   },
   {
     readonly storageNamespace?: string;
