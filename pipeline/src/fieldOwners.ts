@@ -26,7 +26,8 @@ export interface Owner {
  * By which names people's tools sign what they set (client-go: the program's name, kubectl: with its command); those of the
  * cluster's controllers are none of these.
  */
-const PEOPLES_TOOLS = /^(kubectl|k9s|lens|node-fetch|mozilla|helm$|before-first-apply|helloworld-infrastructure$)/i;
+const PEOPLES_TOOLS =
+  /^(kubectl|k9s|lens|node-fetch|mozilla|helm$|flux$|before-first-apply|helloworld-infrastructure$)/i;
 
 /** Flagger, and the controllers of Kubernetes itself, such as the one of HorizontalPodAutoscalers. */
 const CONTROLLERS = /^(flagger|kube-controller-manager)$/;
