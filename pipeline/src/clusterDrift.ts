@@ -19,6 +19,9 @@ export interface ClusterDrift {
   readonly drifted: readonly ObjectDrift[];
 }
 
+/** Whose the object would be that shows only the API server's defaults. */
+const FRESH_MANAGER = "helloworld-infrastructure";
+
 /** What comparing needs of a cluster. */
 type DriftApi = Pick<Cluster, "findRaw" | "dryRunApply">;
 
@@ -61,12 +64,26 @@ export async function objectDrift(
   if (!live) return { name, fields: "is gone" };
   try {
     const applied = await api.dryRunApply(object, manager);
-    const fields = fieldDrift({ live, applied, manager, ignore });
+    const comparison = { live, applied, manager, ignore };
+    const found = fieldDrift(comparison);
+    const isAdded = found.some(({ inGit }) => inGit === undefined);
+    const fields = isAdded ? fieldDrift({ ...comparison, fresh: await freshOf(api, object) }) : found;
     return fields.length > 0 ? { name, fields } : undefined;
   } catch (error) {
     if (!(error instanceof ClusterError) || error.problem !== "invalid") throw error;
     // Flux can't put it back either.
     return { name, fields: { refused: object.kind === "Secret" ? HIDDEN : error.message } };
+  }
+}
+
+/** Git's object as the API server would make it, with its defaults; nothing where another name is refused. */
+async function freshOf(api: DriftApi, object: ClusterObject): Promise<ClusterObject | undefined> {
+  const { metadata } = object;
+  try {
+    return await api.dryRunApply({ ...object, metadata: { ...metadata, name: `${metadata?.name}-0` } }, FRESH_MANAGER);
+  } catch (error) {
+    if (error instanceof ClusterError && !error.transient) return undefined;
+    throw error;
   }
 }
 

@@ -94,7 +94,7 @@ async function download(api: Cluster, { url = "", digest }: { url?: string; dige
   const [service = "", namespace = ""] = hostname.split(".");
   const forward = await api.portForward(namespace, service, Number(port) || 80);
   try {
-    const answer = await fetch(`${forward.url}${pathname}`, { headers: { host: hostname } });
+    const answer = await fetch(`${forward.url}${pathname}`);
     if (!answer.ok) throw new Error(`${service} does not give Flux's artifact ${pathname}: HTTP ${answer.status}.`);
     const content = Buffer.from(await answer.arrayBuffer());
     const hash = `sha256:${createHash("sha256").update(content).digest("hex")}`;

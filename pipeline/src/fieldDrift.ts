@@ -34,6 +34,8 @@ export interface Comparison {
   readonly manager: string;
   /** JSON pointers to what is not compared. */
   readonly ignore: readonly string[];
+  /** What the API server would make of git's object if there were none yet, where that is known. */
+  readonly fresh?: ClusterObject;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface Comparison {
  * people have added, of which Flux knows nothing. What Flagger or an autoscaler has set is neither, nor is the status. A
  * Secret's values are compared and not returned.
  */
-export function fieldDrift({ live, applied, manager, ignore }: Comparison): FieldDrift[] {
+export function fieldDrift({ live, applied, manager, ignore, fresh }: Comparison): FieldDrift[] {
   const [here, git] = [comparable(live, ignore), comparable(applied, ignore)];
   const owners = ownersOf(live);
   const changed = differences(git, here, [])
@@ -49,19 +51,22 @@ export function fieldDrift({ live, applied, manager, ignore }: Comparison): Fiel
     .filter(({ path, inGit }) => !(path[0]?.key === "metadata" && inGit === undefined))
     .filter(({ path }) => !isControllers(path, owners));
   const ofGit = ownersOf(applied).find((owner) => owner.manager === manager && owner.operation === "Apply");
-  const added = addedFields(live, here, ofGit?.fields ?? {});
+  const added = addedFields(live, here, ofGit?.fields ?? {}).filter((one) => !isDefault(one, fresh));
   const known = new Set(changed.map(({ path }) => fieldText(path)));
   return [...changed, ...added.filter(({ path }) => !known.has(fieldText(path)))].map((one) => told(one, live.kind));
 }
 
-/** Signs of Flux and kubectl that change nothing; kubectl's holds the values of a Secret. */
-const SIGNS = /^(kubectl\.kubernetes\.io\/last-applied-configuration$|reconcile\.fluxcd\.io\/)/;
+/** Signs of Flux, kubectl and the API server that change nothing; kubectl's holds the values of a Secret. */
+const SIGNS =
+  /^(kubectl\.kubernetes\.io\/last-applied-configuration$|reconcile\.fluxcd\.io\/|kubernetes\.io\/metadata\.name$)/;
 
 /** What is compared of an object: all but its status and those metadata that the API server makes. */
 function comparable(object: ClusterObject, ignore: readonly string[]): Record<string, unknown> {
   const { apiVersion, kind, metadata, status, ...rest } = without(object, ignore);
-  const annotations = Object.entries(metadata?.annotations ?? {}).filter(([key]) => !SIGNS.test(key));
-  return { metadata: { labels: metadata?.labels ?? {}, annotations: Object.fromEntries(annotations) }, ...rest };
+  const significant = (marks: Readonly<Record<string, string>> = {}) =>
+    Object.fromEntries(Object.entries(marks).filter(([key]) => !SIGNS.test(key)));
+  const marks = { labels: significant(metadata?.labels), annotations: significant(metadata?.annotations) };
+  return { metadata: marks, ...rest };
 }
 
 interface Difference {
@@ -93,6 +98,12 @@ function addedFields(live: ClusterObject, here: Record<string, unknown>, ofGit: 
   return addedByPeople(live, ofGit)
     .map((path) => ({ path, inGit: undefined, onCluster: path.reduce(valueAt, here as unknown) }))
     .filter(({ onCluster }) => onCluster !== undefined);
+}
+
+/** Whether an added field has the value that it would have anyway: who makes an object owns its defaults too. */
+function isDefault({ path, onCluster }: Difference, fresh: ClusterObject | undefined): boolean {
+  const value = path.reduce(valueAt, fresh as unknown);
+  return value !== undefined && differences(value, onCluster, path).length === 0;
 }
 
 function told({ path, inGit, onCluster }: Difference, kind: string | undefined): FieldDrift {

@@ -245,6 +245,24 @@ describe("objectDrift", () => {
     });
   });
 
+  it("takes a default for no addition, whoever made the object", async () => {
+    const defaults = owned("helm", { "f:spec": { "f:replicas": {} }, "f:metadata": { "f:labels": { "f:mine": {} } } });
+    const live = deployment({ labels: { mine: "1" }, managers: [defaults] });
+    const asked: string[] = [];
+    const drift = await objectDrift(
+      {
+        findRaw: async () => live,
+        dryRunApply: async ({ metadata }, manager) => {
+          asked.push(`${metadata?.name} by ${manager}`);
+          return metadata?.name === "helloworld" ? live : deployment();
+        },
+      },
+      desired,
+    );
+    expect(drift?.fields).toEqual([{ field: "metadata.labels.mine", inGit: undefined, onCluster: "1" }]);
+    expect(asked).toEqual(["helloworld by helm-controller", "helloworld-0 by helloworld-infrastructure"]);
+  });
+
   it("passes over an object that is ignored as a whole", async () => {
     expect(await objectDrift(api(undefined), { ...desired, ignore: [""] })).toBeUndefined();
   });

@@ -152,37 +152,35 @@ async function killController(api: Cluster, kubeconfig: string) {
   const [pod] = await api.listPods(FLUX_NAMESPACE, "app=helm-controller");
   const end = Date.now() + 120_000;
   for (; Date.now() < end; await realClock.sleep(20)) {
-    const pending = (await helmStates(api)).find((state) => state.startsWith("pending-"));
-    if (!pending) continue;
+    const during = await newestState(api);
+    if (!during.startsWith("pending-")) continue;
     await core.deleteNamespacedPod({
       namespace: FLUX_NAMESPACE,
       name: pod?.metadata?.name ?? "",
       gracePeriodSeconds: 0,
     });
-    log(`helm-controller is ended; Helm's release is ${pending}`);
-    return { during: pending, left: await stateOnceGone(api, pod?.metadata?.uid) };
+    log(`helm-controller is ended; Helm's release is ${during}`);
+    return { during, left: await stateOnceGone(api, pod?.metadata?.uid) };
   }
   throw new Error("Helm's release was never seen in an upgrade");
 }
 
-/** In which states the ended controller has left Helm's releases: the new one waits for its turn as the leader. */
-async function stateOnceGone(api: Cluster, uid: string | undefined): Promise<string[]> {
-  for (let attempt = 1; attempt < 100; attempt++) {
+/** In which state the ended controller has left Helm's release: the new one waits for its turn as the leader. */
+async function stateOnceGone(api: Cluster, uid: string | undefined): Promise<string> {
+  const hasStarted = async () => {
     const pods = await api.listPods(FLUX_NAMESPACE, "app=helm-controller");
-    const isGone = pods.every(
-      ({ metadata, status }) => metadata?.uid !== uid && status?.containerStatuses?.[0]?.started,
-    );
-    if (isGone && pods.length > 0) break;
-    await realClock.sleep(100);
-  }
-  return await helmStates(api);
+    return pods.some(({ metadata, status }) => metadata?.uid !== uid && status?.containerStatuses?.[0]?.started);
+  };
+  for (let attempt = 1; attempt < 100 && !(await hasStarted()); attempt++) await realClock.sleep(100);
+  return await newestState(api);
 }
 
-async function helmStates(api: Cluster): Promise<string[]> {
-  const secrets = await api.listObjects("v1", "Secret", namespace);
-  return secrets
-    .filter(({ metadata }) => metadata?.labels?.owner === "helm")
-    .map(({ metadata }) => metadata?.labels?.status ?? "");
+/** The state of Helm's newest release, as the label of its Secret has it. */
+async function newestState(api: Cluster): Promise<string> {
+  const labels = (await api.listObjects("v1", "Secret", namespace))
+    .map(({ metadata }) => metadata?.labels ?? {})
+    .filter(({ owner }) => owner === "helm");
+  return labels.sort((a, b) => Number(b.version) - Number(a.version))[0]?.status ?? "";
 }
 
 // --- suspended --------------------------------------------------------------------------------------------------------
