@@ -111,7 +111,7 @@ export function summarizeClusterDrift({ states, drifted }: ClusterDrift, environ
     "",
     ...comparedWith(states),
     "",
-    "Next: what should stay is committed; what should not, Flux puts back with its next look where it owns the field, at once with `flux reconcile`.",
+    "Next: commit what shall stay. What git names Flux puts back when it looks next (at once: `flux reconcile`); the rest is to be removed by hand.",
     "",
   ].join("\n");
 }

@@ -115,7 +115,7 @@ async function build(artifact: Buffer, path: string, what: string): Promise<Clus
     .withWorkdir("/artifact");
   // As kustomize-controller does, whose folders may name files anywhere in the artifact.
   const script =
-    'tar -xzf artifact.tar.gz -C "$(mktemp -d /tmp/tree.XXXX)" && cd /tmp/tree.* && exec kubectl kustomize "$1" --load-restrictor LoadRestrictionsNone';
+    'mkdir /tmp/tree && tar -xzf artifact.tar.gz -C /tmp/tree --no-same-owner && cd /tmp/tree && exec kubectl kustomize "$1" --load-restrictor LoadRestrictionsNone';
   const { code, stdout, stderr } = await execQuietly(container, ["sh", "-c", script, "sh", path]);
   if (code !== 0) throw new Error(`kustomize can't build ${path} of ${what}:\n${stderr.trim()}`);
   return objectsIn(stdout);

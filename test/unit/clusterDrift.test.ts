@@ -339,7 +339,7 @@ describe("the report", () => {
       - HelmRelease helloworld/helloworld at revision 2: 8 objects
       - HelmRelease helloworld/helloworld is suspended: Flux puts nothing back
 
-      Next: what should stay is committed; what should not, Flux puts back with its next look where it owns the field, at once with \`flux reconcile\`.
+      Next: commit what shall stay. What git names Flux puts back when it looks next (at once: \`flux reconcile\`); the rest is to be removed by hand.
       "
     `);
   });
