@@ -109,6 +109,8 @@ describe("images that can't be pulled", () => {
       "no connection from the node",
       60,
     ],
+    [pull('failed to do request: Head "https://ghcr.io/v2/": EOF'), "no connection from the node", 60],
+    [pull("unexpected status from HEAD request: 503 Service Unavailable"), "or the registry is down", 60],
     [
       pull("failed to do request: tls: failed to verify certificate: x509: certificate signed by unknown authority"),
       "doesn't trust the certificate",
