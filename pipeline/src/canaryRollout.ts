@@ -1,10 +1,10 @@
 import { type CanaryView, judgeCanary } from "./canaryLink.js";
-import { defaultReleasePatience } from "./fluxLinks.js";
+import { defaultReleasePatience, type Trouble } from "./fluxLinks.js";
 import type { Canary } from "./fluxObjects.js";
 import type { ReleaseApi } from "./releaseChain.js";
 import type { V1Deployment } from "./rollout.js";
-import { lookAtRollout, RolloutFailure } from "./rollout.js";
-import { type Log, realClock } from "./steps.js";
+import { lookAtRollout, pollUntil, RolloutFailure } from "./rollout.js";
+import { type Clock, type Log, realClock } from "./steps.js";
 
 /** Which Canary, and how long to wait for it. */
 export interface CanaryOptions {
@@ -17,42 +17,42 @@ export interface CanaryOptions {
   readonly released: number;
   readonly timeoutSeconds: number;
   readonly log: Log;
+  readonly clock?: Clock;
 }
 
-const POLL_MILLISECONDS = 500;
-
 /**
- * Waits until Flagger has brought out what Helm has just released.
+ * Waits until Flagger has brought out what Helm has just released. Bears an API server that does not answer for a moment.
  *
  * @throws RolloutFailure as soon as the new version's pods can't come good or Flagger has given it up, saying why, and
  *   after `timeoutSeconds`
  */
 export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Promise<void> {
-  const { namespace, name, timeoutSeconds, log } = options;
-  const end = realClock.now() + timeoutSeconds * 1000;
-  let last = { text: "", state: "", since: realClock.now() };
-  for (; ; await realClock.sleep(POLL_MILLISECONDS)) {
+  const { namespace, name, timeoutSeconds, log, clock = realClock } = options;
+  const end = clock.now() + timeoutSeconds * 1000;
+  let last = { text: "", state: "", since: clock.now() };
+  const poll = async () => {
     const { canary, view, state } = await look(api, options);
-    const now = realClock.now();
+    const now = clock.now();
     const since = state === last.state ? last.since : now;
     const { arrived, text, trouble } = canary
       ? judgeCanary(canary, { ...view, unchangedSeconds: (now - since) / 1000 })
       : { arrived: false, text: "is not there yet", trouble: undefined };
     if (text !== last.text) log(`Canary ${namespace}/${name}: ${text}`);
     last = { text, state, since };
-    if (arrived) return;
-    if (trouble?.bearableSeconds === 0)
-      throw new RolloutFailure(
-        [trouble.what, `Likely cause: ${trouble.cause}`, `Next: ${trouble.next}`, ...(trouble.evidence ?? [])].join(
-          "\n",
-        ),
-      );
-    await lookAtRollout(api, { namespace, deployment: name });
-    if (now >= end)
-      throw new RolloutFailure(
-        `Canary ${namespace}/${name} is not out after ${timeoutSeconds} s: ${text}\nNext: kubectl -n ${namespace} describe canary ${name}`,
-      );
-  }
+    if (arrived) return true;
+    if (trouble?.bearableSeconds === 0) throw failure(trouble);
+    await lookAtRollout(api, { namespace, deployment: name, clock });
+    return undefined;
+  };
+  const timeout = () =>
+    new RolloutFailure(
+      `Canary ${namespace}/${name} is not out after ${timeoutSeconds} s: ${last.text}\nNext: kubectl -n ${namespace} describe canary ${name}`,
+    );
+  await pollUntil(poll, { clock, say: log, isLate: () => clock.now() >= end, timeout });
+}
+
+function failure({ what, cause, next, evidence = [] }: Trouble): RolloutFailure {
+  return new RolloutFailure([what, `Likely cause: ${cause}`, `Next: ${next}`, ...evidence].join("\n"));
 }
 
 async function look(api: ReleaseApi, { namespace, name, tag, released }: CanaryOptions) {

@@ -37,6 +37,8 @@ export interface Patience {
   readonly scheduledWithinSeconds: number;
   /** For what another controller may be about to bring (a secret, a quota, the pod's network) or what the network may heal. */
   readonly settledWithinSeconds: number;
+  /** For a registry that does not answer: it may be restarting, and the kubelet asks it less often each time. */
+  readonly registryAwaySeconds: number;
   /** How often a container may exit before it is hopeless. The second exit comes within seconds, the third after a pause. */
   readonly hopelessCrashes: number;
 }
@@ -46,6 +48,7 @@ export const defaultPatience: Patience = {
   readyWithinSeconds: 30,
   scheduledWithinSeconds: 20,
   settledWithinSeconds: 15,
+  registryAwaySeconds: 60,
   hopelessCrashes: 2,
 };
 
@@ -176,7 +179,7 @@ const PULL_REASONS = [
   "RegistryUnavailable",
 ];
 const UNREACHABLE =
-  /no such host|server misbehaving|dial tcp|connection refused|connection reset|i\/o timeout|deadline exceeded|TLS handshake|x509:|HTTP response to HTTPS client|unexpected EOF/i;
+  /no such host|server misbehaving|dial tcp|connection refused|connection reset|i\/o timeout|deadline exceeded|TLS handshake|x509:|HTTP response to HTTPS client|\bEOF\b|\b50[234]\b/i;
 const REFUSED =
   /\b(401|403)\b|unauthorized|forbidden|access denied|: denied|authorization failed|insufficient_scope|no basic auth credentials|authentication required/i;
 const NOT_FOUND = /not found|manifest unknown|name unknown|\b404\b/i;
@@ -227,14 +230,19 @@ function pullMessages(subject: PodCase, container: V1ContainerStatus): string {
     .trim();
 }
 
+const NAME_UNKNOWN = /no such host|server misbehaving/i;
+const UNTRUSTED = /x509:/i;
+
 function registryUnreachable(subject: PodCase, image: string, said: string): Finding | undefined {
-  if (age(subject) < subject.patience.settledWithinSeconds) return undefined;
+  const { settledWithinSeconds, registryAwaySeconds } = subject.patience;
+  const comesBack = !NAME_UNKNOWN.test(said) && !UNTRUSTED.test(said);
+  if (age(subject) < (comesBack ? registryAwaySeconds : settledWithinSeconds)) return undefined;
   const host = registryOf(image);
   return {
     what: `The node can't reach the registry ${host}`,
-    cause: /no such host|server misbehaving/i.test(said)
+    cause: NAME_UNKNOWN.test(said)
       ? `the name ${host} has no address in the node's DNS`
-      : /x509:/i.test(said)
+      : UNTRUSTED.test(said)
         ? `the node doesn't trust the certificate of ${host}`
         : `no connection from the node to ${host} (network, proxy, firewall, or the registry is down)`,
     next: `from the node's network: curl -sSI https://${host}/v2/`,

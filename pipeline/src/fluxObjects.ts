@@ -1,3 +1,4 @@
+import type { IgnoreRule } from "./ignoreRules.js";
 import type { ClusterObject } from "./kubernetes.js";
 import type { CoreV1Event } from "./rollout.js";
 
@@ -23,6 +24,10 @@ interface Artifact {
   /** `main@sha1:<commit>`, or a chart's version. */
   readonly revision?: string;
   readonly lastUpdateTime?: string;
+  /** Where source-controller serves it in the cluster. */
+  readonly url?: string;
+  /** `sha256:<hash>` */
+  readonly digest?: string;
 }
 
 interface SourceReference {
@@ -43,7 +48,7 @@ export type GitRepository = FluxObject<
 
 /** A Kustomization of kustomize.toolkit.fluxcd.io/v1. */
 export type Kustomization = FluxObject<
-  { readonly path?: string; readonly sourceRef?: SourceReference },
+  { readonly path?: string; readonly sourceRef?: SourceReference; readonly ignore?: readonly IgnoreRule[] },
   { readonly lastAppliedRevision?: string; readonly lastAttemptedRevision?: string }
 >;
 
@@ -55,6 +60,8 @@ export type HelmChart = FluxObject<
 
 /** One release of Helm, as helm-controller remembers it. */
 export interface HelmSnapshot {
+  readonly name?: string;
+  readonly namespace?: string;
   readonly version?: number;
   readonly status?: string;
   readonly chartVersion?: string;
@@ -67,8 +74,10 @@ export type HelmRelease = FluxObject<
     readonly chart?: { readonly spec?: { readonly chart?: string; readonly sourceRef?: SourceReference } };
     readonly chartRef?: SourceReference;
     readonly values?: { readonly image?: { readonly tag?: unknown } };
+    readonly driftDetection?: { readonly mode?: string; readonly ignore?: readonly IgnoreRule[] };
   },
   {
+    readonly storageNamespace?: string;
     readonly helmChart?: string;
     readonly lastAttemptedGeneration?: number;
     readonly lastAttemptedRevision?: string;

@@ -23,6 +23,7 @@ import { lintChart, renderChart } from "./chart.js";
 import { CHECKS, checkInfra, checks } from "./check.js";
 import { ci } from "./ci.js";
 import { keptCluster, keptKubeconfig } from "./cluster.js";
+import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./clusterDrift.js";
 import { type Delivery, type Published, publishTag, remoteOf } from "./delivery.js";
 import { deploy, prepareNamespace, targetOf } from "./deployment.js";
 import { checkConfirmation, destroyEnvironment } from "./destroy.js";
@@ -206,6 +207,28 @@ export class HelloworldInfrastructure {
     const entry = environment(env);
     const tag = await releasedTag(this.source, entry);
     return await statusOf((await targetOf(kubeconfig, entry, this.aws())).api, { environment: entry, tag });
+  }
+
+  /**
+   * Says what on an environment's cluster is not as git says, and changes nothing: each object that Flux applies, or that Helm
+   * released for it, with every field that differs, also what was added by hand. What a HelmRelease ignores and what Flagger
+   * and autoscalers set is no drift, and what a Secret holds is not shown. Git is the commit that Flux has fetched: `status`
+   * says whether that is the newest. Exit code, as `drift`'s: 0 nothing, 2 drift, 1 an error.
+   *
+   * Returns what was compared. Fails with a Markdown table when something differs, and with the cause when the cluster does not
+   * answer, has no Flux, or does not allow to read Helm's Secrets or to try an apply (a role that may only read is not enough).
+   *
+   * Example: dagger call cluster-drift --env dev --kubeconfig file:$HOME/.kube/config
+   * @param env local, dev or prod; local is a cluster of your own, by its kubeconfig
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
+   */
+  @func({ cache: "never" })
+  async clusterDrift(env: string, kubeconfig?: Secret): Promise<string> {
+    const entry = environment(env);
+    const drift = await findClusterDrift((await targetOf(kubeconfig, entry, this.aws())).api, entry);
+    const report = summarizeClusterDrift(drift, entry.name);
+    if (report) await failAsDrifted(report);
+    return withoutDrift(drift, entry.name);
   }
 
   /**

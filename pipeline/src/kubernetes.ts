@@ -13,6 +13,7 @@ import type {
   KubernetesObject,
   KubernetesObjectApi,
   PortForward,
+  RequestContext,
   V1Deployment,
   V1Node,
   V1Pod,
@@ -45,6 +46,8 @@ export type ClusterProblem =
   | "forbidden"
   | "not-found"
   | "conflict"
+  /** The API server refuses the object itself, as another value of a field that can't be changed. */
+  | "invalid"
   | "other";
 
 /** A failed call to a cluster; `message` says what was tried, why it failed and holds no credentials. */
@@ -231,7 +234,12 @@ function refused(status: number, failed: string, said: string, target: Kubeconfi
       `${failed}: the API server at ${target.server} does not accept the credentials of the kubeconfig's user ${target.user} (401). ` +
         (target.advice?.unauthorized ?? "They may have expired: make the kubeconfig anew."),
     );
-  const problems: Record<number, ClusterProblem> = { 403: "forbidden", 404: "not-found", 409: "conflict" };
+  const problems: Record<number, ClusterProblem> = {
+    403: "forbidden",
+    404: "not-found",
+    409: "conflict",
+    422: "invalid",
+  };
   const transient = status === 429 || status >= 500;
   return new ClusterError(
     problems[status] ?? "other",
@@ -362,8 +370,16 @@ function keepConnections(config: KubeConfig): void {
   };
 }
 
-/** The library's client for objects of any kind, with an apply that sends the object as it is. */
-type ObjectsClient = KubernetesObjectApi & { apply(object: ClusterObject): Promise<ClusterObject> };
+/** The library's client for objects of any kind, with calls that leave an object as it is. */
+type ObjectsClient = KubernetesObjectApi & {
+  apply(object: ClusterObject): Promise<ClusterObject>;
+  dryRunApply(object: ClusterObject, fieldManager: string): Promise<ClusterObject>;
+  readRaw(header: KubernetesObject): Promise<ClusterObject>;
+  isNamespaced(apiVersion: string, kind: string): Promise<boolean>;
+};
+
+/** The library's name for what it gives as it came, but for its metadata. */
+const RAW = "any";
 
 /**
  * The library's own patch sends what its models know, which loses half of a CustomResourceDefinition: `default`, `enum` and
@@ -377,14 +393,35 @@ function objectsClient(kubernetes: typeof import("@kubernetes/client-node"), con
     }
 
     async apply(object: ClusterObject): Promise<ClusterObject> {
+      return await this.requestPromise<ClusterObject>(await this.applyRequest(object, FIELD_MANAGER));
+    }
+
+    async dryRunApply(object: ClusterObject, fieldManager: string): Promise<ClusterObject> {
+      const request = await this.applyRequest(object, fieldManager);
+      request.setQueryParam("dryRun", "All");
+      return await this.requestPromise<ClusterObject>(request, RAW);
+    }
+
+    async readRaw(header: KubernetesObject): Promise<ClusterObject> {
+      const path = await this.specUriPath(header, "read");
+      const request = this.configuration.baseServer.makeRequestContext(path, kubernetes.HttpMethod.GET);
+      request.setHeaderParam("Accept", "application/json");
+      return await this.requestPromise<ClusterObject>(request, RAW);
+    }
+
+    async isNamespaced(apiVersion: string, kind: string): Promise<boolean> {
+      return (await this.resource(apiVersion, kind))?.namespaced ?? false;
+    }
+
+    private async applyRequest(object: ClusterObject, fieldManager: string): Promise<RequestContext> {
       const path = await this.specUriPath(object, "patch");
       const request = this.configuration.baseServer.makeRequestContext(path, kubernetes.HttpMethod.PATCH);
       request.setHeaderParam("Accept", "application/json");
       request.setHeaderParam("Content-Type", "application/apply-patch+yaml");
-      request.setQueryParam("fieldManager", FIELD_MANAGER);
+      request.setQueryParam("fieldManager", fieldManager);
       request.setQueryParam("force", "true");
       request.setBody(JSON.stringify(object));
-      return await this.requestPromise<ClusterObject>(request);
+      return request;
     }
   }
   return config.makeApiClient(Objects).withNamespaceOf(config);
@@ -459,14 +496,20 @@ export class Cluster implements RolloutApi {
 
   /** An object of any kind; undefined when there is none of this name, or none of this kind. */
   async findObject(reference: ObjectReference): Promise<ClusterObject | undefined> {
-    try {
-      return await this.call(`reading ${referenceText(reference)}`, () =>
-        this.clients.objects.read<ClusterObject>(headerOf(reference)),
-      );
-    } catch (error) {
-      if (!isUnknownKind(error)) ignore("not-found")(error);
-      return undefined;
-    }
+    return await this.found(reference, () => this.clients.objects.read<ClusterObject>(headerOf(reference)));
+  }
+
+  /** As `findObject`, with every field under its own name: the library's models rename some, and lose those they don't know. */
+  async findRaw(reference: ObjectReference): Promise<ClusterObject | undefined> {
+    return await this.found(reference, () => this.clients.objects.readRaw(headerOf(reference)));
+  }
+
+  /** Whether the objects of a kind live in namespaces; those of an unknown kind live nowhere. */
+  async isNamespaced(apiVersion: string, kind: string): Promise<boolean> {
+    const looked = this.call(`looking up ${kind} of ${apiVersion}`, () =>
+      this.clients.objects.isNamespaced(apiVersion, kind),
+    );
+    return (await looked.catch(ignore("not-found"))) ?? false;
   }
 
   /** Whether the cluster has a kind of another project, as `flagger.app/v1beta1` and `Canary`: it may not be installed. */
@@ -494,6 +537,13 @@ export class Cluster implements RolloutApi {
   /** Makes an object, or gives it these fields (server-side apply; fields of other managers are taken over). */
   async applyObject(object: ClusterObject): Promise<ClusterObject> {
     return await this.call(`applying ${objectText(object)}`, () => this.clients.objects.apply(object));
+  }
+
+  /** What an object would be if a field manager applied it (server-side apply, as `applyObject`). Changes nothing. */
+  async dryRunApply(object: ClusterObject, fieldManager: string): Promise<ClusterObject> {
+    return await this.call(`trying to apply ${objectText(object)}`, () =>
+      this.clients.objects.dryRunApply(object, fieldManager),
+    );
   }
 
   /** Changes fields of an object that is there: a JSON merge patch (RFC 7386), in which null removes a field. */
@@ -590,6 +640,18 @@ export class Cluster implements RolloutApi {
     await backends.next();
     const dial: Dial = ({ pod, port: podPort }, socket, onError) => this.dial(namespace, pod, podPort, socket, onError);
     return listen(backends, dial, options.localPort ?? 0, options.log ?? (() => undefined));
+  }
+
+  private async found(
+    reference: ObjectReference,
+    read: () => Promise<ClusterObject>,
+  ): Promise<ClusterObject | undefined> {
+    try {
+      return await this.call(`reading ${referenceText(reference)}`, read);
+    } catch (error) {
+      if (!isUnknownKind(error)) ignore("not-found")(error);
+      return undefined;
+    }
   }
 
   private async nodeState(): Promise<{ ready?: string; text: string; silent?: ClusterError }> {

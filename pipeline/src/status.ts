@@ -1,10 +1,18 @@
-import { eventLines, isReady } from "./diagnosis.js";
+import { isReady } from "./diagnosis.js";
 import type { EnvironmentEntry } from "./environments.js";
 import type { Standing } from "./fluxLinks.js";
-import { type Condition, conditionOf, eventsAbout, imageTag, millisecondsOf, timeOf } from "./fluxObjects.js";
+import {
+  type Condition,
+  conditionOf,
+  durationSeconds,
+  eventsAbout,
+  imageTag,
+  millisecondsOf,
+  timeOf,
+} from "./fluxObjects.js";
 import { lookAtRelease, type ReleaseApi, type Snapshot } from "./releaseChain.js";
 import { cell, markdownTable } from "./report.js";
-import { selectorText, type V1Deployment, type V1Pod } from "./rollout.js";
+import { type CoreV1Event, selectorText, type V1Deployment, type V1Pod } from "./rollout.js";
 import { type Clock, realClock } from "./steps.js";
 
 /** What `status` is asked about. */
@@ -23,6 +31,9 @@ interface Row {
   readonly since?: number;
   readonly detail: string;
 }
+
+/** Flux may look a little later than its interval says, in seconds. */
+const OVERDUE_SECONDS = 120;
 
 /** What to look at first, and how. */
 interface Hint {
@@ -54,9 +65,9 @@ export async function statusOf(
     ...links.map((standing) => linkRow(standing, objects)),
     ...(hasFlagger ? [] : [absent("Flagger", "a new version is not analysed before it serves")]),
     podsRow(pods),
-    ...(hasFlux ? [deployRow(objects), driftRow(objects)] : []),
+    ...(hasFlux ? [deployRow(objects), driftRow(objects, now)] : []),
   ];
-  const hint = firstHint(tag, links, objects, pods, namespace);
+  const hint = firstHint(tag, links, objects, pods, environment, now);
   const lines = rows.map(({ what, state, since, detail }) => [
     cell(what),
     cell(state),
@@ -165,16 +176,33 @@ function deployRow({ release }: Snapshot): Row {
   };
 }
 
-function driftRow({ release, events }: Snapshot): Row {
-  const drifted = conditionOf(release, "Drifted");
-  const [event] = eventsAbout("HelmRelease", release?.metadata?.name ?? "", events)
-    .filter(({ reason }) => reason?.startsWith("Drift"))
-    .sort((a, b) => timeOf(b) - timeOf(a));
-  const lately = event ? `lately: ${eventLines([event])[0]}` : "";
-  if (!drifted) return { what: "drift", state: "not looked for", detail: lately || "spec.driftDetection is off" };
-  const since = millisecondsOf(drifted.lastTransitionTime);
-  if (drifted.status === "True") return { what: "drift", state: "**yes**", since, detail: drifted.message ?? "" };
-  return { what: "drift", state: "none", since, detail: lately };
+function driftRow(objects: Snapshot, now: number): Row {
+  const { mode, interval } = { ...objects.release?.spec?.driftDetection, interval: objects.release?.spec?.interval };
+  if (!mode || mode === "disabled")
+    return { what: "drift", state: "not looked for", detail: "spec.driftDetection is off; `cluster-drift` looks" };
+  const event = lastDrift(objects);
+  if (!event)
+    return { what: "drift", state: "none seen", detail: `Flux looks every ${interval}; \`cluster-drift\` looks now` };
+  const state = isDrifted(objects, now) ? "**yes**" : event.reason === "DriftCorrected" ? "put back" : "none any more";
+  return { what: "drift", state, since: timeOf(event), detail: event.message ?? "" };
+}
+
+/** What helm-controller said last of drift: it has no condition for it (internal/reconcile/atomic_release.go). */
+function lastDrift({ release, events }: Snapshot): CoreV1Event | undefined {
+  return (
+    eventsAbout("HelmRelease", release?.metadata?.name ?? "", events)
+      .filter(({ reason }) => reason?.startsWith("Drift"))
+      // What was found and put back within a second has one time.
+      .sort((a, b) => timeOf(b) - timeOf(a) || (a.reason === "DriftDetected" ? 1 : -1))[0]
+  );
+}
+
+/** Whether what Flux has found is still there, as far as it has said: it says so again each time that it looks. */
+function isDrifted(objects: Snapshot, now: number): boolean {
+  const event = lastDrift(objects);
+  if (!event || event.reason === "DriftCorrected") return false;
+  const interval = durationSeconds(objects.release?.spec?.interval) ?? 600;
+  return now - timeOf(event) < (interval + OVERDUE_SECONDS) * 1000;
 }
 
 // --- what is wrong ----------------------------------------------------------------------------------------------------
@@ -184,7 +212,8 @@ function firstHint(
   standings: readonly Standing[],
   objects: Snapshot,
   pods: readonly V1Pod[],
-  namespace: string,
+  { name: environment, namespace }: EnvironmentEntry,
+  now: number,
 ): Hint | undefined {
   const troubled = standings.find(({ trouble }) => trouble);
   if (troubled?.trouble)
@@ -204,11 +233,10 @@ function firstHint(
       what: `${open.link} ${open.name}, which is in progress: ${open.text}`,
       next: "the same call in a minute",
     };
-  const drifted = conditionOf(objects.release, "Drifted");
-  if (drifted?.status === "True")
+  if (isDrifted(objects, now))
     return {
-      what: `what was changed by hand: ${drifted.message?.split("\n").slice(0, 3).join(" ")}`,
-      next: `kubectl -n ${namespace} describe helmrelease ${objects.release?.metadata?.name}`,
+      what: `what was changed by hand: ${lastDrift(objects)?.message?.split("\n").slice(0, 3).join(" ")}`,
+      next: `dagger call cluster-drift --env ${environment} shows each field; kubectl -n ${namespace} describe helmrelease ${objects.release?.metadata?.name}`,
     };
   const running = servingTag(objects);
   if (running !== tag)

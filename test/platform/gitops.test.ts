@@ -35,6 +35,73 @@ describe("Flux on the node", () => {
   });
 });
 
+describe("what somebody changes by hand", () => {
+  const rows = {
+    field: "| Deployment helloworld/helloworld | `spec.progressDeadlineSeconds` | 120 | 17 |",
+    added: '| Deployment helloworld/helloworld | `metadata.annotations.note` | not set | "mine" |',
+    label: '| Namespace helloworld | `metadata.labels.environment` | "dev" | "prod" |',
+    selector: '| Service helloworld/flagger-loadtester | `spec.selector.app` | "loadtester" | "nobody" |',
+    ofHelm: "| HorizontalPodAutoscaler helloworld/helloworld | | is there | is gone |",
+    ofFlux: "| Service monitoring/kube-prometheus-stack-prometheus | | is there | is gone |",
+  };
+
+  it("is found by cluster-drift, each field and each object, and nothing else is", () => {
+    const { before, found } = results["changed by hand"] as { before: string[]; found: string[] };
+    expect(before).toEqual([]);
+    expect([...found].sort()).toEqual(Object.values(rows).sort());
+  });
+
+  it("is put back by Flux once it looks, but for what git does not name", () => {
+    expect(results["changed by hand"]).toMatchObject({
+      left: [rows.added],
+      drift: expect.stringContaining("put back"),
+      after: [],
+    });
+    expect((results["changed by hand"] as { seconds: number }).seconds).toBeLessThan(60);
+  });
+});
+
+describe("a release that is disturbed", () => {
+  const noneFailed = expect.stringMatching(/^\d+ requests in .*, 0 failed/);
+
+  it("is the last of two tags that were pushed within a second, and the first is told who overtook it", () => {
+    const result = results["two tags within a second"] as Record<string, string | number>;
+    expect(result).toMatchObject({ tag: "v0.2.0" });
+    expect(result.milliseconds).toBeLessThan(1000);
+    expect(result.overtaken).toMatch(/^HelmRelease helloworld\/helloworld can't come good/);
+    expect(result.overtaken).toContain(
+      `The commit ${`${result.second}`.slice(0, 7)} brought the tag v0.2.0, not v0.9.2`,
+    );
+  });
+
+  it("comes out although helm-controller was killed in the middle of it, and no request fails", () => {
+    expect(results["helm-controller ends in an upgrade"]).toMatchObject({
+      during: "pending-upgrade",
+      left: expect.stringMatching(/^(pending-upgrade|failed)$/),
+      tag: "v0.1.0",
+      summary: noneFailed,
+    });
+  });
+
+  it("is told as suspended, and comes out once it is resumed", () => {
+    expect(results.suspended).toMatchObject({
+      told: expect.stringContaining("flux -n helloworld resume helmrelease helloworld"),
+      status: expect.stringMatching(/\| HelmRelease helloworld\/helloworld +\| suspended/),
+      drift: ["| HelmRelease helloworld/helloworld | `spec.suspend` | not set | true |"],
+      tag: "v0.2.0",
+      after: [],
+    });
+  });
+
+  it("comes out although the registry was away for 20 s, and no request fails", () => {
+    expect(results["the registry is away for 20 s"]).toMatchObject({
+      tag: "v0.1.0",
+      said: expect.stringMatching(/EOF|reset|refused/),
+      summary: noneFailed,
+    });
+  });
+});
+
 describe("a commit", () => {
   it("is not made twice for the same tag", () => {
     expect(results["the same tag again"]).toEqual({ changed: false, same: true, more: 0 });

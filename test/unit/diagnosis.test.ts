@@ -98,26 +98,34 @@ describe("images that can't be pulled", () => {
   });
 
   it.each([
-    [NO_HOST, "the name ghcr.io has no address in the node's DNS"],
+    [NO_HOST, "the name ghcr.io has no address in the node's DNS", 15],
     [
       pull('failed to do request: Head "https://ghcr.io/v2/": dial tcp 10.1.2.3:443: connect: connection refused'),
       "no connection from the node",
+      60,
     ],
     [
       pull('failed to do request: Head "https://ghcr.io/v2/": dial tcp 10.1.2.3:443: i/o timeout'),
       "no connection from the node",
+      60,
     ],
+    [pull('failed to do request: Head "https://ghcr.io/v2/": EOF'), "no connection from the node", 60],
+    [pull("unexpected status from HEAD request: 503 Service Unavailable"), "or the registry is down", 60],
     [
       pull("failed to do request: tls: failed to verify certificate: x509: certificate signed by unknown authority"),
       "doesn't trust the certificate",
+      15,
     ],
-  ])("gives a registry that is out of reach a moment, then names it", (message, cause) => {
-    const one = pod({ container: waiting("ErrImagePull", message) });
-    expect(look(one, 14)).toBeUndefined();
-    const found = look(one, 15);
-    expect(found?.what).toBe("The node can't reach the registry ghcr.io");
-    expect(found?.cause).toContain(cause);
-  });
+  ])(
+    "gives a registry that is out of reach a while, more where it may come back, then names it",
+    (message, cause, seconds) => {
+      const one = pod({ container: waiting("ErrImagePull", message) });
+      expect(look(one, seconds - 1)).toBeUndefined();
+      const found = look(one, seconds);
+      expect(found?.what).toBe("The node can't reach the registry ghcr.io");
+      expect(found?.cause).toContain(cause);
+    },
+  );
 
   it.each([
     ["InvalidImageName", 'Failed to apply default image tag "a:b:c"', "is no image reference"],

@@ -177,6 +177,44 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
     for (const name of Object.keys(apps)) delete apps[name];
   });
 
+  it("reads an object as it is, where the library's models rename fields", async () => {
+    objects.set("/apis/apiextensions.k8s.io/v1", {
+      kind: "APIResourceList",
+      resources: [{ name: "customresourcedefinitions", kind: "CustomResourceDefinition", namespaced: false }],
+    });
+    const spec = { schema: { default: 1, "x-kubernetes-preserve-unknown-fields": true } };
+    const managedFields = [{ manager: "a", operation: "Apply", fieldsV1: { "f:spec": {} } }];
+    const definition = {
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "things", managedFields },
+      spec,
+    };
+    objects.set("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things", definition);
+    const reference = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", name: "things" };
+    const found = await cluster.findRaw(reference);
+    expect(found?.spec).toEqual(spec);
+    expect(found?.metadata?.managedFields?.[0]?.fieldsV1).toEqual({ "f:spec": {} });
+    expect(await cluster.findRaw({ ...reference, name: "none" })).toBeUndefined();
+    expect(await cluster.findRaw({ ...reference, apiVersion: "unknown.io/v1" })).toBeUndefined();
+    expect(await cluster.isNamespaced("apiextensions.k8s.io/v1", "CustomResourceDefinition")).toBe(false);
+    expect(await cluster.isNamespaced("unknown.io/v1", "Thing")).toBe(false);
+  });
+
+  it("tries an apply under another's name, and changes nothing", async () => {
+    objects.set("/api/v1", {
+      kind: "APIResourceList",
+      resources: [{ name: "configmaps", kind: "ConfigMap", namespaced: true }],
+    });
+    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a", namespace: "b" }, data: { a: "b" } };
+    objects.set("/api/v1/namespaces/b/configmaps/a", object);
+    expect(await cluster.isNamespaced("v1", "ConfigMap")).toBe(true);
+    expect(await cluster.dryRunApply(object, "helm-controller")).toMatchObject({ data: { a: "b" } });
+    expect(seen.at(-1)).toBe(
+      "PATCH /api/v1/namespaces/b/configmaps/a?fieldManager=helm-controller&force=true&dryRun=All",
+    );
+  });
+
   it("tells its version", async () => {
     objects.set("/version", { gitVersion: "v1.34.2" });
     expect(await cluster.serverVersion()).toBe("v1.34.2");

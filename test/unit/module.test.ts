@@ -55,6 +55,7 @@ describe("the module", () => {
           "checkInfra",
           "ci",
           "cluster",
+          "clusterDrift",
           "deploy",
           "destroy",
           "drift",

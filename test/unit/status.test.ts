@@ -1,10 +1,9 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { environment } from "../../pipeline/src/environments.js";
 import { statusOf } from "../../pipeline/src/status.js";
 import {
   canary,
   clusterOf,
-  condition,
   fluxEvent,
   gitRepository,
   givenUp,
@@ -62,7 +61,7 @@ it("shows every link, the tags, the pods, the last deploy and drift", async () =
     | Canary helloworld/helloworld                       | ready          | 9 min  | Succeeded: the primary serves v0.2.0 |
     | pods                                               | 1 of 1 ready   |        | 0 restarts |
     | last deploy                                        | deployed       | 10 min | revision 2, chart 0.1.0+222222222222; before it 0.1.0+111111111111 (superseded) |
-    | drift                                              | not looked for |        | spec.driftDetection is off |
+    | drift                                              | not looked for |        | spec.driftDetection is off; \`cluster-drift\` looks |
     "
   `);
 });
@@ -113,14 +112,43 @@ it("points at what is suspended", async () => {
   expect(markdown).toContain("**Look first at:** Kustomization flux-system/flux-system is suspended");
 });
 
-it("shows drift", async () => {
-  const message =
+describe("drift", () => {
+  const found =
     "Cluster state of release helloworld/helloworld.v2 has drifted from the desired state:\nDeployment/helloworld/helloworld changed (0 additions, 1 changes, 0 removals)";
-  const release = helmRelease();
-  const conditions = [...(release.status?.conditions ?? []), condition("Drifted", "True", "DriftDetected", message)];
-  const markdown = await status({ ...WELL, release: { ...release, status: { ...release.status, conditions } } });
-  expect(line(markdown, "drift")).toContain("| drift | **yes** |");
-  expect(markdown).toContain("**Look first at:** what was changed by hand");
+  const putBack =
+    "Cluster state of release helloworld/helloworld.v2 has been corrected:\nDeployment/helloworld/helloworld configured";
+  const said = (reason: string, message: string, second: number) =>
+    fluxEvent("HelmRelease", "helloworld", reason, message, { at: second });
+  const drift = (mode: string, ...events: ReturnType<typeof said>[]) => {
+    const release = helmRelease();
+    const looking = { ...release, spec: { ...release.spec, driftDetection: { mode } } };
+    return status({ ...WELL, release: looking, events });
+  };
+
+  it("was looked for and not found", async () => {
+    expect(line(await drift("enabled"), "drift")).toBe(
+      "| drift | none seen | | Flux looks every 10m; `cluster-drift` looks now |",
+    );
+  });
+
+  it("is told as Flux has found it, with what shows more", async () => {
+    const markdown = await drift("warn", said("DriftDetected", found, 480));
+    expect(line(markdown, "drift")).toMatch(
+      /^\| drift \| \*\*yes\*\* \| 2 min \| .*Deployment\/helloworld\/helloworld changed/,
+    );
+    expect(markdown).toContain("**Look first at:** what was changed by hand");
+    expect(markdown).toContain("Next: dagger call cluster-drift --env dev shows each field");
+  });
+
+  it("was put back, within the same second", async () => {
+    const markdown = await drift("enabled", said("DriftDetected", found, 480), said("DriftCorrected", putBack, 480));
+    expect(line(markdown, "drift")).toContain("| drift | put back | 2 min |");
+    expect(markdown).toContain("all is well");
+  });
+
+  it("is no more when Flux has not said it again", async () => {
+    expect(line(await drift("warn", said("DriftDetected", found, -1000)), "drift")).toContain("| none any more |");
+  });
 });
 
 it("counts pods that aren't ready, and restarts", async () => {

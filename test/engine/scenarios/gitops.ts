@@ -1,14 +1,17 @@
 /**
  * Flux on a node, from a git server of the run: what it brings out, and what happens to commits that can't be taken, are
- * pushed at the same time, or come while the server is away.
+ * pushed at the same time, or come while the server is away. And what happens to a release that is disturbed on its way, and
+ * to what somebody changes by hand.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { type Directory, dag } from "@dagger.io/dagger";
+import { type Directory, dag, type Service } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
+import { disturbances } from "./disturbances.js";
 import { underLoad } from "./endToEnd.js";
 import { environment } from "./environments.js";
 import { exec, uncached } from "./exec.js";
 import { requestSync } from "./flux.js";
+import { type AwaySwitch, awaySwitch } from "./gate.js";
 import { commitFile, commitTag, type GitRemote } from "./git.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import { gitServerContainer, startedGitServer } from "./gitServer.js";
@@ -23,34 +26,44 @@ const log = (line: string) => console.log(line);
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const options = { author: "Test <test@helloworld.invalid>", message: "a change of the test", log };
 
-/** In the order of its life; one line for each case. */
-export async function gitopsCases(source: Directory): Promise<Record<string, unknown>> {
+/** Notes what a case gave or threw. */
+export type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
+
+/**
+ * In the order of its life; one line for each case.
+ *
+ * @param parts which of them: commits, disturbances
+ */
+export async function gitopsCases(source: Directory, parts: readonly string[]): Promise<Record<string, unknown>> {
   const started = Date.now();
-  const registry = await sampleRegistry(source, await imageRepository(source, local));
-  const away = awaySwitch();
-  const platform = await startPlatform({ source, environment: local, registry, startGit: away.startGit, log });
+  const sample = await sampleRegistry(source, await imageRepository(source, local));
+  const [gitAway, registryAway] = [awaySwitch(), awaySwitch()];
+  const registry = { ...sample, service: gated(registryAway, sample.service) };
+  const startGit = (tree: Directory, at: { url: string; branch: string }) => startGatedGit(gitAway, tree, at);
+  const platform = await startPlatform({ source, environment: local, registry, startGit, log });
   const results: Record<string, unknown> = { "flux ready": (Date.now() - started) / 1000 };
   const note = async (name: string, work: () => Promise<unknown>) => {
     const began = Date.now();
     results[name] = await work().catch(textOf);
     log(`${name} (${((Date.now() - began) / 1000).toFixed(1)} s): ${JSON.stringify(results[name])}`);
   };
+  const { api, git } = platform;
+  const { remote } = git;
   try {
-    await cases(platform, away, note);
+    await note("installed", async () => (await waitForTag({ api, remote, environment: local, log }, "v0.1.0")).tag);
+    if (parts.includes("commits")) await cases(platform, gitAway, note);
+    if (parts.includes("disturbances")) await disturbances(platform, registryAway, note);
   } finally {
     await platform.stop();
   }
   return results;
 }
 
-type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
-
-async function cases(platform: ThrowawayPlatform, away: ReturnType<typeof awaySwitch>, note: Note): Promise<void> {
+async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note): Promise<void> {
   const { api } = platform;
   const { remote } = platform.git;
   const target = { api, remote, environment: local, log };
   const wrong: GitRemote = { ...remote, password: dag.setSecret(`wrong-${randomUUID()}`, "wrong-password-1234") };
-  await note("installed", async () => (await waitForTag(target, "v0.1.0")).tag);
   await note("upgraded", async () => {
     const { value, summary } = await underLoad(api, local, () => releaseThroughGit(target, "v0.2.0"));
     return { tag: value.release.tag, changed: value.commit.changed, summary };
@@ -140,33 +153,22 @@ async function inClone({ url, branch, service, authority = "" }: GitRemote, comm
   return stdout;
 }
 
-/** Ends connections at once while the file is there, and passes all others on to the server. */
-const GATE = `
-const { existsSync } = require("node:fs");
-const { connect, createServer } = require("node:net");
-createServer((socket) => {
-  socket.on("error", () => {});
-  if (existsSync("/switch/away")) return socket.destroy();
-  const server = connect(8443, "127.0.0.1");
-  server.on("error", () => socket.destroy());
-  socket.pipe(server).pipe(socket);
-}).listen(443);`;
-
 /** A git server that can go away for a while. */
-function awaySwitch() {
-  const volume = dag.cacheVolume(`git-switch-${randomUUID()}`);
-  const startGit = async (source: Directory, at: { url: string; branch: string }) => {
-    const password = dag.setSecret(`git-password-${randomUUID()}`, randomBytes(24).toString("base64url"));
-    const service = gitServerContainer(source, { ...at, password })
-      .withMountedCache("/switch", volume)
-      .withNewFile("/gate.cjs", GATE)
-      .asService({ args: ["sh", "-c", "node /gate.cjs & PORT=8443 exec node /git/server.mjs"] });
-    return await startedGitServer(service, { ...at, password });
-  };
-  const set = async (isAway: boolean) => {
-    const command = isAway ? "touch /switch/away" : "rm -f /switch/away";
-    const container = uncached(dag.container().from(images.busybox)).withMountedCache("/switch", volume);
-    await container.withExec(["sh", "-c", command]).sync();
-  };
-  return { startGit, set };
+async function startGatedGit(away: AwaySwitch, source: Directory, at: { url: string; branch: string }) {
+  const password = dag.setSecret(`git-password-${randomUUID()}`, randomBytes(24).toString("base64url"));
+  const server = gitServerContainer(source, { ...at, password });
+  const service = away
+    .gate(server, { from: 443, host: "127.0.0.1", to: 8443 })
+    .asService({ args: ["sh", "-c", "node /gate.cjs & PORT=8443 exec node /git/server.mjs"] });
+  return await startedGitServer(service, { ...at, password });
+}
+
+/** A registry that can go away for a while. */
+function gated(away: AwaySwitch, registry: Service | undefined): Service {
+  if (!registry) throw new Error("the sample registry has no service");
+  const container = dag.container().from(images.git).withServiceBinding("upstream", registry);
+  return away
+    .gate(container, { from: 5000, host: "upstream", to: 5000 })
+    .withExposedPort(5000)
+    .asService({ args: ["node", "/gate.cjs"] });
 }

@@ -176,10 +176,12 @@ export class HelloworldInfrastructure {
 
   /**
    * Flux on a node: releases, races, faults. Returns what each case gave or threw.
+   *
+   * @param parts which of them: commits, disturbances
    */
   @func({ cache: "never" })
-  async gitops(source: Directory): Promise<string> {
-    return JSON.stringify(await gitopsCases(source));
+  async gitops(source: Directory, parts: string[] = ["commits", "disturbances"]): Promise<string> {
+    return JSON.stringify(await gitopsCases(source, parts));
   }
 
   /**

@@ -1,0 +1,108 @@
+// Waiting for Flagger's judgement of what Helm has released, without Flux.
+import { describe, expect, it } from "vitest";
+import { type CanaryOptions, waitForCanary } from "../../pipeline/src/canaryRollout.js";
+import { ClusterError } from "../../pipeline/src/kubernetes.js";
+import { RolloutFailure } from "../../pipeline/src/rollout.js";
+import { canary, clusterOf, fluxEvent, rolledOut, type Scene } from "../fixtures/flux.js";
+import { at, NAMESPACE } from "../fixtures/kubernetes.js";
+
+const ANALYSED: Scene = {
+  target: rolledOut("helloworld", "v0.2.0"),
+  primary: rolledOut("helloworld-primary", "v0.1.0"),
+  canary: canary({ phase: "Progressing", applied: "hash-2", at: 1 }),
+};
+const OUT: Scene = {
+  target: rolledOut("helloworld", "v0.2.0", { replicas: 0 }),
+  primary: rolledOut("helloworld-primary", "v0.2.0"),
+  canary: canary({ applied: "hash-2", promoted: "hash-2", at: 20 }),
+};
+const AWAY: Scene = { error: new ClusterError("unreachable", "the API server does not answer", true) };
+
+/** A cluster that shows each scene from its second on. */
+function waitOn(scenes: Record<number, Scene>) {
+  let seconds = 0;
+  const lines: string[] = [];
+  const scene = () => {
+    const begun = Object.keys(scenes)
+      .map(Number)
+      .filter((second) => second <= seconds);
+    return scenes[Math.max(...begun)] ?? {};
+  };
+  const options: CanaryOptions = {
+    ...{ namespace: NAMESPACE, name: "helloworld", tag: "v0.2.0", released: at(0).getTime(), timeoutSeconds: 60 },
+    log: (line) => lines.push(line),
+    clock: {
+      now: () => at(seconds).getTime(),
+      sleep: async (milliseconds) => {
+        seconds += milliseconds / 1000;
+      },
+    },
+  };
+  return { waited: () => waitForCanary(clusterOf(scene), options), lines, seconds: () => seconds };
+}
+
+const failureOf = async (waited: () => Promise<void>) => {
+  const error = await waited().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(RolloutFailure);
+  return (error as RolloutFailure).message;
+};
+
+describe("waitForCanary", () => {
+  it("waits until the primary serves, and says each change once", async () => {
+    const { waited, lines, seconds } = waitOn({ 0: { ...ANALYSED, canary: undefined }, 2: ANALYSED, 20: OUT });
+    await waited();
+    expect(seconds()).toBe(20);
+    expect(lines).toEqual([
+      "Canary helloworld/helloworld: is not there yet",
+      "Canary helloworld/helloworld: analysis 0 of 5 (success-rate ≥ 99, latency-p99 ≤ 0.5)",
+      "Canary helloworld/helloworld: Succeeded: the primary serves v0.2.0",
+    ]);
+  });
+
+  it("bears an API server that does not answer for two seconds, and says so", async () => {
+    const { waited, lines } = waitOn({ 0: ANALYSED, 5: AWAY, 7: ANALYSED, 20: OUT });
+    await waited();
+    expect(lines.filter((line) => line.includes("trying again"))).toEqual(
+      Array(4).fill("the cluster does not answer, trying again: the API server does not answer"),
+    );
+  });
+
+  it("gives up on one that stays away", async () => {
+    const { waited, seconds } = waitOn({ 0: ANALYSED, 5: AWAY });
+    await expect(waited()).rejects.toBe(AWAY.error);
+    expect(seconds()).toBe(7.5);
+  });
+
+  it("passes a refusal on at once", async () => {
+    const error = new ClusterError("forbidden", "may not read Canary");
+    const { waited, seconds } = waitOn({ 0: { error } });
+    await expect(waited()).rejects.toBe(error);
+    expect(seconds()).toBe(0);
+  });
+
+  it("ends with what Flagger found as soon as it has given the version up", async () => {
+    const halt = "Halt helloworld.helloworld advancement success-rate 12.50 < 99";
+    const failed: Scene = {
+      ...ANALYSED,
+      canary: canary({ phase: "Failed", applied: "hash-2", at: 30 }),
+      events: [fluxEvent("Canary", "helloworld", "Synced", halt, { at: 25 })],
+    };
+    const { waited, seconds } = waitOn({ 0: ANALYSED, 30: failed });
+    const message = await failureOf(waited);
+    expect(message).toContain("Flagger's analysis of v0.2.0 failed; the primary goes on serving v0.1.0");
+    expect(message).toContain("Likely cause: success-rate was 12.50 and must be at least 99");
+    expect(message).toContain("Next: kubectl -n helloworld describe canary helloworld");
+    expect(seconds()).toBe(30);
+  });
+
+  it("ends after its time, with where it stands", async () => {
+    const { waited, seconds } = waitOn({ 0: ANALYSED });
+    expect(await failureOf(waited)).toMatch(
+      /^Canary helloworld\/helloworld is not out after 60 s: analysis 0 of 5 .*\nNext: kubectl/,
+    );
+    expect(seconds()).toBe(60);
+  });
+});
