@@ -61,7 +61,7 @@ const groups: Record<GroupName, Group> = {
     functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
     isBuilt: isGitopsBuilt,
-    time: () => "up to 35 minutes on 2 cores",
+    time: () => "about 10 minutes on 2 cores",
     build: buildGitops,
   },
   /** What such a platform may have besides, and no function asks for. */
