@@ -9,7 +9,7 @@ import { choose, describe } from "./choose.js";
 import { isCached, officialPath } from "./official.js";
 import { engineVersion, probe, thisHost } from "./probe.js";
 import { type Context, provide } from "./provide.js";
-import { type EmbeddedProvider, type Facts, UserError } from "./types.js";
+import { type EmbeddedProvider, type Facts, type Group, UserError } from "./types.js";
 
 export const HELP = `daggerw runs the Dagger CLI for this repository: every argument is Dagger's own, except this verb.
 
@@ -19,8 +19,10 @@ Usage: ./daggerw engine <command>
   start           makes ready what daggerw would use, without running anything in it
   terraform       builds what Terraform needs on the embedded engine: its providers, checkov and moto. Once; 30 minutes on
                   2 cores, 8 GB of memory, 10 GB of disk. Calls that need them, as plan and check-infra, do it by themselves
+  simulator       builds the simulated AWS alone (moto), in a minute or two
   gitops          builds what a cluster with Flux needs on the embedded engine: Flux, Flagger, Prometheus and what belongs to
-                  them. Once; 30 minutes on 2 cores. Calls that need them do it by themselves
+                  them. Once; 15 minutes on 2 cores. Calls that need them do it by themselves
+  addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; 20 minutes
   stop            stops the embedded engine and its image registry
   remove [--yes]  stops them and removes all that daggerw made in its cache folder (--yes: without asking)
 
@@ -41,7 +43,7 @@ Environment:
 
 export async function engine(args: string[], context: Context): Promise<number> {
   const [command, ...options] = args;
-  const known = { status, start, terraform, gitops, stop, remove } as const;
+  const known = { status, start, ...builds, stop, remove } as const;
   if (command === undefined || args.some((arg) => ["-h", "--help", "help"].includes(arg))) {
     process.stdout.write(HELP);
     return 0;
@@ -101,14 +103,18 @@ async function start(context: Context): Promise<number> {
   return 0;
 }
 
-const terraform = (context: Context) => build(context, "terraform");
-const gitops = (context: Context) => build(context, "gitops");
+const builds = {
+  terraform: (context: Context) => build(context, "simulator", "terraform"),
+  simulator: (context: Context) => build(context, "simulator"),
+  gitops: (context: Context) => build(context, "gitops"),
+  addons: (context: Context) => build(context, "addons"),
+};
 
-async function build(context: Context, parts: "terraform" | "gitops"): Promise<number> {
+async function build(context: Context, ...groups: Group[]): Promise<number> {
   const facts = await factsOf(context);
   const choice = choose(facts);
   context.say(describe(choice, facts));
-  if (choice.cli === "embedded") await (await context.loadEmbedded())[parts]();
+  if (choice.cli === "embedded") await (await context.loadEmbedded()).build(...groups);
   else context.say("There is nothing to build: this engine takes images and providers from their public registries.");
   return 0;
 }

@@ -7,6 +7,7 @@ import { isCached } from "./official.js";
 import { engineVersion, probe, thisHost } from "./probe.js";
 import { type Context, provide } from "./provide.js";
 import { run } from "./run.js";
+import { JobSummary } from "./summary.js";
 import { UserError } from "./types.js";
 
 export interface Start {
@@ -36,7 +37,11 @@ export async function main(args: string[], { root, loadEmbedded }: Start): Promi
       }
       cliArgs = withPlainProgress(cliArgs, process.stdout.isTTY || process.stderr.isTTY, env);
     }
-    return await run(cli.path, cliArgs, cli.env, cli.engineIsAlive);
+    const summary = env.GITHUB_STEP_SUMMARY ? new JobSummary(env.GITHUB_STEP_SUMMARY) : undefined;
+    const { engineIsAlive } = cli;
+    const code = await run(cli.path, cliArgs, cli.env, { engineIsAlive, onStderr: summary?.keep.bind(summary) });
+    summary?.end(code);
+    return code;
   } catch (error) {
     if (error instanceof UserError) {
       say(error.message);

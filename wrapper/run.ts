@@ -11,6 +11,13 @@ export const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[si
 /** How often it is looked whether the engine still runs. */
 const WATCH_MS = 500;
 
+/** What is watched while a command runs. */
+interface Watching {
+  engineIsAlive?: () => boolean;
+  /** Gets what the command writes to stderr, besides the terminal. */
+  onStderr?: (text: string) => void;
+}
+
 /**
  * Runs a command with this process's own terminal and process group, and returns its exit code. Ctrl-C reaches it from the
  * terminal; a signal to this process alone is handed on (Dagger ignores the second of two SIGINT). This process never ends
@@ -21,7 +28,7 @@ export async function run(
   command: string,
   args: string[],
   env: NodeJS.ProcessEnv,
-  engineIsAlive: () => boolean = () => true,
+  { engineIsAlive = () => true, onStderr }: Watching = {},
 ): Promise<number> {
   let child: ChildProcess | undefined;
   let received: Signal | undefined;
@@ -33,8 +40,12 @@ export async function run(
   // Before the start: a signal that came between the start and this would end this process and leave the command alone.
   for (const signal of SIGNALS) process.on(signal, handOn);
   try {
-    child = spawn(command, args, { env, stdio: "inherit" });
+    child = spawn(command, args, { env, stdio: ["inherit", "inherit", onStderr ? "pipe" : "inherit"] });
     const started = child;
+    started.stderr?.on("data", (chunk: Buffer) => {
+      process.stderr.write(chunk);
+      onStderr?.(chunk.toString("utf8"));
+    });
     watch = setInterval(() => {
       if (engineIsAlive()) return;
       clearInterval(watch);
@@ -43,7 +54,7 @@ export async function run(
     }, WATCH_MS);
     return await new Promise<number>((done, fail) => {
       started.once("error", (error) => fail(new UserError(`Can't run ${command}: ${error.message}.`, 126)));
-      started.once("exit", (code, signal) => {
+      started.once(onStderr ? "close" : "exit", (code, signal) => {
         if (signal) done(exitCodeOf(signal));
         else done(received && code !== 0 ? exitCodeOf(received) : (code ?? 1));
       });

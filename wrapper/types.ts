@@ -1,3 +1,6 @@
+/** Parts of the embedded engine that few calls need (embedded/src/demand.ts). */
+export type Group = "terraform" | "simulator" | "gitops" | "addons";
+
 /** What embedded/src/index.ts exports: a Dagger CLI and engine made on this machine, without Docker. */
 export interface EmbeddedProvider {
   /**
@@ -5,10 +8,8 @@ export interface EmbeddedProvider {
    * of the module's functions need parts that others don't: `called` is the one that is going to be called, if any.
    */
   ensure(called?: string): Promise<EmbeddedEngine>;
-  /** The same, with the parts that only Terraform needs. */
-  terraform(): Promise<void>;
-  /** The same, with the parts that only a cluster with Flux needs. */
-  gitops(): Promise<void>;
+  /** The same, with groups of parts that few calls need. */
+  build(...groups: Group[]): Promise<void>;
   /** What is built and what runs, as lines for a person. Changes nothing. */
   status(): Promise<string[]>;
   /** Stops all that it started, and returns when it is gone: then the cache folder can be removed. */

@@ -33,7 +33,7 @@ export type ImageConfig = {
 };
 
 /** What is built only for the calls that need it (`src/demand.ts`). */
-export type GroupName = "terraform" | "gitops" | "addons";
+export type GroupName = "terraform" | "simulator" | "gitops" | "addons";
 
 /** How an image's stand-in is made. */
 export type Recipe = {

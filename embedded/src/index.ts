@@ -27,13 +27,8 @@ export async function ensure(called?: string) {
   return await makeReady(called ? groupsFor(called) : [], `for \`${called}\``);
 }
 
-/** The same, with what only Terraform needs. */
-export const terraform = () => withGroups("terraform");
-
-/** The same, with what only a cluster that is a whole platform needs. */
-export const gitops = () => withGroups("gitops", "addons");
-
-async function withGroups(...names: GroupName[]) {
+/** The same, with groups that a person asks for. */
+export async function build(...names: GroupName[]): Promise<void> {
   await makeReady(names, "as asked for");
   for (const name of names) say(`In the mirror: ${partsOf(name)}.`);
 }

@@ -36,10 +36,11 @@ test("the functions that run Terraform with its providers, the policy scan or th
   expect(asking("terraform").sort()).toEqual(
     [
       ...["apply", "bootstrap", "check-infra", "destroy", "drift", "force-unlock", "outputs", "plan"],
-      ...["test-infra", "validate"],
+      ...["push-state", "test-infra", "validate"],
     ].sort(),
   );
-  expect(asking("gitops")).toEqual(["ci"]);
+  expect(asking("simulator")).toEqual(["test-infra"]);
+  expect(asking("gitops")).toEqual(["ci", "promote"]);
   expect(moduleFunctions()).toEqual(expect.arrayContaining(["check", "ci", "fmt"]));
 });
 
@@ -62,11 +63,11 @@ test("Terraform is there without its providers; the policy scan, the simulated A
   expect(of("terraform").map(([name, { layers }]) => [name, Boolean(layers)])).toEqual([
     ["terraform", true],
     ["checkov", false],
-    ["moto", false],
   ]);
+  expect(of("simulator").map(([name]) => name)).toEqual(["moto"]);
   expect(of("gitops").map(([name]) => name)).toEqual([
     ...["sourceController", "kustomizeController", "helmController", "notificationController"],
-    ...["flagger", "flaggerLoadtester", "prometheus", "metricsServer", "git"],
+    ...["flagger", "flaggerLoadtester", "prometheus", "metricsServer"],
   ]);
   expect(of("addons").map(([name]) => name)).toEqual(["kubeRouter", "traefik", "externalSecrets"]);
   for (const [name, { layers }] of of("gitops")) expect(layers, name).toBeUndefined();

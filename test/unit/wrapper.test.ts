@@ -172,6 +172,22 @@ describe("the dagger on PATH", () => {
     expect((await daggerw(["call"])).code).toBe(143);
   });
 
+  it("has what it failed with in the job summary of GitHub Actions, the table first", async () => {
+    const summary = join(home, "summary.md");
+    writeFileSync(summary, "before\n");
+    const more = { GITHUB_STEP_SUMMARY: summary };
+    fakeDagger(`echo '5 : ci DONE' >&2; [ "$1" = good ] && exit 0
+printf 'Error: ci: failed at cluster\\n\\ncluster:\\n  it broke\\n\\n## ci\\n\\n| Step |\\n\\n**Failed**\\n [traceparent:12-34]\\n' >&2; exit 1`);
+    expect(await daggerw(["good"], { more })).toMatchObject({ code: 0 });
+    expect(readFileSync(summary, "utf8")).toBe("before\n");
+    const { code, stderr } = await daggerw(["call"], { more });
+    expect(code).toBe(1);
+    expect(stderr).toContain("5 : ci DONE");
+    expect(readFileSync(summary, "utf8")).toBe(
+      "before\n## ci\n\n| Step |\n\n**Failed**\n\n```text\nError: ci: failed at cluster\n\ncluster:\n  it broke\n```\n",
+    );
+  });
+
   it("isn't daggerw itself by another name", async () => {
     rmSync(join(bin, "dagger"));
     symlinkSync(join(root, "daggerw"), join(bin, "dagger"));
@@ -316,8 +332,7 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
          if (process.env.BROKEN) throw new Error("Go is missing: install it");
          return { cli: "${bin}/embedded-dagger", runnerHost: "unix:///e.sock", env: { EXTRA: "more" } };
        };
-       export const terraform = async () => log("terraform");
-       export const gitops = async () => log("gitops");
+       export const build = async (...groups: string[]) => log(groups.join(" "));
        export const status = async () => ["built", "engine runs: pid 1"];
        export const stop = async () => log("stop");`,
     );
@@ -387,11 +402,11 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
   it("builds what Terraform or GitOps needs, and nothing where the public registries have it", async () => {
     expect((await daggerw(["engine", "terraform"])).code).toBe(0);
     expect((await daggerw(["engine", "gitops"])).code).toBe(0);
-    expect(log()).toBe("terraform\ngitops\n");
+    expect(log()).toBe("simulator terraform\ngitops\n");
     fakeDocker();
     fakeDagger();
     expect((await daggerw(["engine", "terraform"])).stderr).toContain("There is nothing to build");
-    expect(log()).toBe("terraform\ngitops\n");
+    expect(log()).toBe("simulator terraform\ngitops\n");
     expect((await daggerw(["engine", "terraform", "--now"])).stderr).toContain("knows no --now");
   });
 

@@ -136,7 +136,7 @@ export const recipes: Record<ImageName, Recipe> = {
   },
   moto: {
     demanded: {
-      by: "terraform",
+      by: "simulator",
       layers: async () => [...(await pythonLayers()), await pythonCommand("moto", "moto_server")],
     },
     config: { Entrypoint: ["/usr/local/bin/moto_server"], Cmd: ["-H", "0.0.0.0"], ExposedPorts: { "5000/tcp": {} } },
