@@ -96,11 +96,11 @@ const restricted = {
 };
 const unprivileged = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
 
-/** A pod that sends 20 requests a second to the application's Service, each on a connection of its own. */
-const client = {
+/** A pod that runs a script with curl and hey, in any namespace. */
+export const clientPod = (name: string, script: string, namespace = local.namespace) => ({
   apiVersion: "v1",
   kind: "Pod",
-  metadata: { name: "client", namespace: local.namespace },
+  metadata: { name, namespace },
   spec: {
     terminationGracePeriodSeconds: 0,
     ...restricted,
@@ -110,24 +110,26 @@ const client = {
         image: images.flaggerLoadtester,
         imagePullPolicy: "IfNotPresent",
         securityContext: unprivileged,
-        // A short report for every five seconds: the lines with what was answered, and how often.
-        command: [
-          "sh",
-          "-c",
-          `url=http://${local.helmRelease}.${local.namespace}:8080/
-          until curl -sf $url; do sleep 0.1; done
-          while :; do
-            from=$(date +%T)
-            hey -z 5s -q 10 -c 2 -t 5 -disable-keepalive $url | sed -nE "s/^ +(\\[[0-9]+\\].*)/$from \\1/p"
-          done`,
-        ],
+        command: ["sh", "-c", script],
       },
     ],
   },
-};
+});
+
+/** The application's Service. */
+export const APP_URL = `http://${local.helmRelease}.${local.namespace}:8080/`;
+
+// 20 requests a second, each on a connection of its own; a short report for every five seconds: the lines with what was
+// answered, and how often.
+const requests = `url=${APP_URL}
+until curl -sf $url; do sleep 0.1; done
+while :; do
+  from=$(date +%T)
+  hey -z 5s -q 10 -c 2 -t 5 -disable-keepalive $url | sed -nE "s/^ +(\\[[0-9]+\\].*)/$from \\1/p"
+done`;
 
 export async function startClient(api: Cluster): Promise<void> {
-  await api.applyObject(client);
+  await api.applyObject(clientPod("client", requests));
 }
 
 /** What the client was answered: status or error, and how often. */

@@ -15,6 +15,7 @@ import { execQuietly } from "./exec.js";
 import { gitopsCases } from "./gitops.js";
 import { gitopsBench } from "./gitopsBench.js";
 import { images } from "./images.js";
+import { inClusterCases } from "./inCluster.js";
 import { infraCases } from "./infra.js";
 import { planBench } from "./planBench.js";
 import { type AppRegistry, listTags, requireTag } from "./registry.js";
@@ -190,6 +191,14 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async releaseChain(source: Directory): Promise<string> {
     return JSON.stringify(await releaseChainCases(source));
+  }
+
+  /**
+   * A drain and a load on the application's pods. Returns what became of each.
+   */
+  @func({ cache: "never" })
+  async inCluster(source: Directory): Promise<string> {
+    return JSON.stringify(await inClusterCases(source));
   }
 
   /**
