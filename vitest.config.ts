@@ -10,7 +10,7 @@ const engineProject = (name: string) => ({
     globalSetup: ["test/engine/setup.ts"],
     // One real engine on a small machine: the files take turns, what is independent in a file runs together.
     fileParallelism: false,
-    testTimeout: 300_000,
+    testTimeout: 480_000,
     hookTimeout: 3_600_000,
   },
 });
