@@ -22,7 +22,7 @@ Usage: ./daggerw engine <command>
   simulator       builds the simulated AWS alone (moto), in a minute or two
   gitops          builds what a cluster with Flux needs on the embedded engine: Flux, Flagger, Prometheus and what belongs to
                   them. Once; 10 minutes on 2 cores. Calls that need them do it by themselves
-  addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; 20 minutes
+  addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; half an hour
   stop            stops the embedded engine and its image registry
   remove [--yes]  stops them and removes all that daggerw made in its cache folder (--yes: without asking)
 

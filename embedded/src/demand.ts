@@ -69,7 +69,7 @@ const groups: Record<GroupName, Group> = {
     functions: [],
     parts: "kube-router, External Secrets and Traefik",
     isBuilt: isAddonsBuilt,
-    time: () => "up to 35 minutes on 2 cores",
+    time: () => "up to half an hour on 2 cores",
     build: buildAddons,
   },
 };

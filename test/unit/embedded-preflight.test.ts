@@ -31,7 +31,7 @@ const lacking: [string, Partial<HostFacts>, RegExp][] = [
   ["commands", { missingCommands: ["dpkg", "flock"] }, /Not on the PATH: dpkg, flock\. They are in/],
   ["a Debian archive", { debianProblem: "apt's sources name none" }, /apt's sources name none/],
   ["mount namespaces", { namespaceProblem: "Operation not permitted" }, /Operation not permitted.*privileged/],
-  ["disk", { freeBytes: 14.99e9 }, /14\.9 GB are free for \/cache, and 15\.0 GB are needed.*DAGGERW_CACHE/],
+  ["disk", { freeBytes: 19.99e9 }, /19\.9 GB are free for \/cache, and 20\.0 GB are needed.*DAGGERW_CACHE/],
 ];
 
 test.each(lacking)("a host without %s is told what to do", (_, facts, message) => {
