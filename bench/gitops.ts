@@ -1,26 +1,11 @@
 // Nothing to Flux, and commit to new version, against plain scripts on the same node with the same files.
-import { cpSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { daggerw, repository } from "../test/engine/daggerw.js";
-import { scenarioModule } from "../test/engine/scenarios.js";
-import { median, RUNS, rows } from "./measure.js";
+import { RUNS } from "./measure.js";
+import { measuredBy } from "./scenario.js";
 
 /** Measures, and returns the ratios as lines. */
 export async function benchGitops(): Promise<string[]> {
-  const source = mkdtempSync(join(tmpdir(), "bench-"));
-  for (const folder of ["appManifests", "clusters", "test/app"])
-    cpSync(join(repository, folder), join(source, folder), { recursive: true });
-  const args = ["-m", scenarioModule(), "gitops-bench", "--source", source, "--rounds", String(RUNS)];
   console.error(`gitops: ${RUNS} rounds, each on a platform of its own and a bare node`);
-  const { exitCode, stdout, stderr } = await daggerw(["-s", "call", ...args]);
-  if (exitCode !== 0) throw new Error(stderr);
-  const times = JSON.parse(stdout) as Record<string, number[]>;
-  const row = (name: string, what: string, aim?: string) => {
-    const seconds = times[name] ?? [];
-    rows.push({ what, seconds, aim });
-    return median(seconds);
-  };
+  const row = await measuredBy("gitops-bench", ["appManifests", "clusters", "test/app"]);
   const ready = row("flux ready", "nothing → node, git server and Flux ready", "≤ 25 s");
   const plainReady = row(
     "plain flux ready",

@@ -15,6 +15,7 @@ import { chmod, cp, link, mkdir, rm, symlink, writeFile } from "node:fs/promises
 import { arch } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { $ } from "zx";
+import type { Group } from "../../wrapper/types.js";
 import { built, hashOf, type Inputs, sha256File } from "./steps.js";
 
 /** Time of every file in every layer. */
@@ -33,7 +34,7 @@ export type ImageConfig = {
 };
 
 /** What is built only for the calls that need it (`src/demand.ts`). */
-export type GroupName = "terraform" | "simulator" | "gitops" | "addons";
+export type GroupName = Group;
 
 /** How an image's stand-in is made. */
 export type Recipe = {

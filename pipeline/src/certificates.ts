@@ -1,4 +1,5 @@
 import { connect as connectTls } from "node:tls";
+import { realClock } from "./steps.js";
 
 /** What a TLS server shows of itself. */
 interface Shown {
@@ -36,6 +37,23 @@ function shownBy(host: string, port: number, servername: string): Promise<Shown>
     socket.setTimeout(5000, () => socket.destroy(new Error(`The server at ${host} gives no answer.`)));
     socket.once("error", reject);
   });
+}
+
+/**
+ * Asks a server of this run for a certificate until it has started, and believes its first answer: it is in this run's own
+ * network. Every call after that is checked.
+ *
+ * @throws Error what `ask` threw last, after five seconds of tries
+ */
+export async function onceStarted(ask: () => Promise<string>): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (attempt >= 20) throw error;
+      await realClock.sleep(250);
+    }
+  }
 }
 
 /** A certificate as PEM. */

@@ -7,13 +7,13 @@ import {
   ImageLayerCompression,
   type Service,
 } from "@dagger.io/dagger";
-import { peerAuthority } from "./certificates.js";
+import { onceStarted, peerAuthority } from "./certificates.js";
 import { uncached } from "./exec.js";
 import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import type { AppRegistry } from "./registry.js";
-import { type Log, type Run, realClock, withAdvice } from "./steps.js";
+import { type Log, type Run, withAdvice } from "./steps.js";
 
 /** The port of a node's API server. */
 export const API_PORT = 6443;
@@ -78,7 +78,7 @@ export async function startCluster(options: ClusterOptions): Promise<ThrowawayCl
 async function open(service: Service, token: string, log: Log): Promise<Pick<ThrowawayCluster, "api" | "kubeconfig">> {
   await service.start();
   const hostname = await service.hostname();
-  const authority = await certificateAuthority(hostname);
+  const authority = await onceStarted(() => peerAuthority(hostname, API_PORT));
   const kubeconfig = adminKubeconfig({ server: `https://${hostname}:${API_PORT}`, authority, token });
   const api = await connect(kubeconfig);
   await api.waitForNodeReady({ timeoutSeconds: READY_TIMEOUT_SECONDS, log });
@@ -189,21 +189,6 @@ function qualified(image: string): string {
   const [first = "", ...rest] = image.split("/");
   if (rest.length > 0 && /[.:]/.test(first)) return image;
   return rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
-}
-
-/**
- * The certificate of the authority that the API server shows beside its own. The server was started a moment ago in this
- * run's own network, so its first answer is believed; every call after that is checked.
- */
-async function certificateAuthority(host: string): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await peerAuthority(host, API_PORT);
-    } catch (error) {
-      if (attempt >= 20) throw error;
-      await realClock.sleep(250);
-    }
-  }
 }
 
 function adminKubeconfig(of: { server: string; authority: string; token: string }): string {

@@ -1,11 +1,10 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { type Container, type Directory, dag, type Secret, type Service } from "@dagger.io/dagger";
-import { peerCertificate } from "./certificates.js";
+import { onceStarted, peerCertificate } from "./certificates.js";
 import { type GitRemote, hostOf } from "./git.js";
 import { images } from "./images.js";
 import { repositoryPath } from "./repositoryUrl.js";
-import { realClock } from "./steps.js";
 
 /** Who pushes to the throwaway server. */
 const USERNAME = "git";
@@ -61,7 +60,7 @@ export async function startedGitServer(
 ): Promise<ThrowawayGitServer> {
   await service.start();
   const { address } = await lookup(await service.hostname(), { family: 4 });
-  const authority = await firstCertificate(address, hostOf(url));
+  const authority = await onceStarted(() => peerCertificate(address, PORT, hostOf(url)));
   return {
     remote: { url, branch, username: USERNAME, password, service, authority },
     address,
@@ -69,18 +68,6 @@ export async function startedGitServer(
       await service.stop({ kill: true });
     },
   };
-}
-
-/** The certificate that the server shows: it was started a moment ago in this run's own network, so it is believed. */
-async function firstCertificate(address: string, servername: string): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await peerCertificate(address, PORT, servername);
-    } catch (error) {
-      if (attempt >= 20) throw error;
-      await realClock.sleep(250);
-    }
-  }
 }
 
 /** A bare repository whose one commit holds the folder, without what its .gitignore names. */

@@ -1,8 +1,6 @@
 /** A server that goes away and comes back, without being stopped: it stands behind a gate. */
-import { randomUUID } from "node:crypto";
-import { type Container, dag } from "@dagger.io/dagger";
-import { uncached } from "./exec.js";
-import { images } from "./images.js";
+import type { Container } from "@dagger.io/dagger";
+import { switches } from "./switches.js";
 
 /** Ends connections, old ones too, while the file is there; passes all others on to the server. */
 const GATE = `
@@ -32,20 +30,15 @@ interface Way {
 export type AwaySwitch = ReturnType<typeof awaySwitch>;
 
 export function awaySwitch() {
-  const volume = dag.cacheVolume(`away-switch-${randomUUID()}`);
+  const { mounted, set } = switches();
   return {
     /** A container with node in it, in which `node /gate.cjs` is the gate. */
     gate: (container: Container, { from, host, to }: Way): Container =>
-      container
-        .withMountedCache("/switch", volume)
+      mounted(container)
         .withNewFile("/gate.cjs", GATE)
         .withEnvVariable("GATE_FROM", `${from}`)
         .withEnvVariable("GATE_HOST", host)
         .withEnvVariable("GATE_TO", `${to}`),
-    set: async (isAway: boolean): Promise<void> => {
-      const command = isAway ? "touch /switch/away" : "rm -f /switch/away";
-      const container = uncached(dag.container().from(images.busybox)).withMountedCache("/switch", volume);
-      await container.withExec(["sh", "-c", command]).sync();
-    },
+    set: (isAway: boolean): Promise<void> => set("away", isAway),
   };
 }

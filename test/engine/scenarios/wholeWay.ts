@@ -23,6 +23,7 @@ import { imageRepository } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
 import { rollback } from "./rollback.js";
 import { inSimulatedAccount, makeStateBackend, networkOf } from "./simulatedAccount.js";
+import { switches } from "./switches.js";
 import { watchRegistry } from "./watchRegistry.js";
 
 const log = (line: string) => console.log(line);
@@ -195,22 +196,17 @@ done
 /** A git server that can be told to protect its branch. */
 async function guarded(source: Directory) {
   const at = await repositoryOf(source, dev);
-  const volume = dag.cacheVolume(`git-guard-${randomUUID()}`);
+  const { mounted, set } = switches();
   const password = dag.setSecret(`git-password-${randomUUID()}`, randomBytes(24).toString("base64url"));
   const hook = `/srv/git${new URL(at.url).pathname.replace(/\/$/, "")}.git/hooks/pre-receive`;
-  const service = gitServerContainer(source, { ...at, password })
-    .withMountedCache("/switch", volume)
+  const service = mounted(gitServerContainer(source, { ...at, password }))
     .withNewFile(hook, HOOK, { permissions: 0o755 })
     .asService({ args: ["node", "/git/server.mjs"] });
   const git = await startedGitServer(service, { ...at, password });
-  const set = async (command: string) => {
-    const container = uncached(dag.container().from(images.busybox)).withMountedCache("/switch", volume);
-    await container.withExec(["sh", "-c", command]).sync();
-  };
   return {
     git,
-    protect: (on: boolean) => set(on ? "touch /switch/prod" : "rm -f /switch/prod"),
-    protectAll: () => set("touch /switch/main"),
+    protect: (on: boolean) => set("prod", on),
+    protectAll: () => set("main", true),
   };
 }
 
