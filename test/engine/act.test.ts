@@ -1,0 +1,53 @@
+// The workflows as act runs them: which jobs an event starts, what they get from expressions, and what a failed one keeps from
+// starting. What needs AWS or GitHub fails there, as it must.
+import { beforeAll, describe, expect, it } from "vitest";
+import { act, actIsThere, buildAct } from "./act.js";
+
+const ROLE = "arn:aws:iam::123456789012:role/helloworld-deploy-dev";
+const secrets = { AWS_ROLE_ARN: ROLE, GHCR_PAT: "ghp_not-a-real-token", GITHUB_TOKEN: "ghs_not-a-real-token" };
+
+describe.skipIf(!actIsThere())("by act", () => {
+  beforeAll(() => {
+    console.error("Building act, which runs the workflows, where that has not been done yet.");
+    buildAct();
+  });
+
+  it("a pull request is checked, and its summary has the table", async () => {
+    const { jobs, summary, exitCode } = await act({
+      ...{ event: "pull_request", workflow: "pull-request.yml", job: "check" },
+    });
+    expect(jobs).toEqual({ check: "succeeded" });
+    expect(exitCode).toBe(0);
+    expect(summary).toMatch(/\| lint-chart \|/);
+  });
+
+  it.each([
+    ["by hand", { event: "workflow_dispatch", inputs: { tag: 'v0.2.0"; touch /tmp/owned; "$(id)' } }],
+    ["by the application's repository", { event: "repository_dispatch", payload: dispatch("$(id)") }],
+  ])("a tag with a command in it is refused, and stays a word: %s", async (_, event) => {
+    const { jobs, text, summary } = await act({ ...event, workflow: "ci-integration.yml", secrets });
+    expect(jobs).toEqual({ ci: "failed" });
+    expect(summary).toMatch(/is not a version|is a whole reference/);
+    expect(text).not.toContain("uid=");
+  });
+
+  it("ci does not begin when the registry could not be watched", async () => {
+    const { jobs, text } = await act({ event: "schedule", workflow: "watch-registry.yml", secrets });
+    expect(jobs).toEqual({ watch: "failed" });
+    expectNoSecret(text);
+  });
+
+  it("prod is not promoted to when what it gets could not be shown", async () => {
+    const { jobs, text } = await act({ event: "workflow_dispatch", workflow: "promote.yml", secrets });
+    expect(jobs).toEqual({ show: "failed" });
+    expectNoSecret(text);
+  });
+});
+
+function dispatch(tag: string) {
+  return { action: "image-released", client_payload: { tag } };
+}
+
+function expectNoSecret(text: string): void {
+  for (const secret of [secrets.GHCR_PAT, secrets.GITHUB_TOKEN]) expect(text).not.toContain(secret);
+}

@@ -1,0 +1,92 @@
+// Runs workflows as GitHub does, by act (https://github.com/nektos/act): their triggers, expressions, `needs`, outputs and `if`,
+// on a copy of the repository. The runner is this host; a checkout is the copy.
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { goEnvironment } from "../../embedded/src/go.js";
+import { temporaryFolder } from "../unit/temporary.js";
+import { repository } from "./daggerw.js";
+
+const modules = join(repository, "test/act");
+
+/** Go, which builds act once, with what the embedded parts have compiled already. */
+function goSettings(): NodeJS.ProcessEnv {
+  const env = goEnvironment();
+  return { ...env, GOFLAGS: `${env.GOFLAGS} -trimpath -gcflags=all=-dwarf=false`, NO_COLOR: "1" };
+}
+
+/** Builds act, where that has not been done yet: some minutes. */
+export function buildAct(): void {
+  execFileSync("go", ["-C", modules, "tool", "act", "--version"], { env: goSettings(), stdio: "inherit" });
+}
+
+/** act is built from Go modules: a host with Docker needs no Go. */
+export function actIsThere(): boolean {
+  if (spawnSync("go", ["version"]).status === 0) return true;
+  console.error("Skipped: act, which runs the workflows, is built with Go, and there is none on PATH.");
+  return false;
+}
+
+export interface ActRun {
+  exitCode: unknown;
+  /** What it printed: each line begins with its job's name in brackets. */
+  text: string;
+  /** The jobs that began, and whether each succeeded. */
+  jobs: Record<string, "succeeded" | "failed">;
+  /** What the jobs wrote for people. */
+  summary: string;
+}
+
+export interface ActOptions {
+  event: string;
+  workflow: string;
+  job?: string;
+  inputs?: Record<string, string>;
+  /** The event's payload, where it has one. */
+  payload?: unknown;
+  secrets?: Record<string, string>;
+  env?: Record<string, string>;
+}
+
+/** Runs a workflow to its end. */
+export async function act(options: ActOptions): Promise<ActRun> {
+  const { event, workflow, job, inputs = {}, payload, secrets = {}, env = {} } = options;
+  const folder = temporaryFolder();
+  const pairs = (flag: string, of: Record<string, string>) =>
+    Object.entries(of).flatMap(([name, value]) => [flag, `${name}=${value}`]);
+  const eventFile = join(folder, "event.json");
+  if (payload) writeFileSync(eventFile, JSON.stringify(payload));
+  const args = [
+    ...["-C", modules, "tool", "act"],
+    ...[event, "--directory", repository, "--workflows", join(repository, ".github/workflows", workflow)],
+    ...["--platform", "ubuntu-24.04=-self-hosted", "--action-cache-path", join(folder, "act")],
+    // Not masked by act: a secret in the output is to be found.
+    ...[
+      "--insecure-secrets",
+      "--log-prefix-job-id",
+      "--no-cache-server",
+      "--env-file",
+      "/dev/null",
+      "--secret-file",
+      "/dev/null",
+    ],
+    ...(job ? ["--job", job] : []),
+    ...(payload ? ["--eventpath", eventFile] : []),
+    ...pairs("--input", inputs),
+    ...pairs("--secret", secrets),
+    ...pairs("--env", env),
+  ];
+  const { exitCode, text } = await new Promise<{ exitCode: unknown; text: string }>((done) => {
+    execFile("go", args, { env: goSettings(), maxBuffer: 1e8 }, (error, stdout, stderr) =>
+      done({ exitCode: error?.code ?? 0, text: stdout + stderr }),
+    );
+  });
+  const ended = [...text.matchAll(/^\[([^\]]+)\].*Job (succeeded|failed)$/gm)];
+  const jobs = Object.fromEntries(ended.map(([, name, how]) => [name, how]));
+  return { exitCode, text, jobs, summary: summaryIn(text) };
+}
+
+/** act prints a step's summary at its end, as lines after a mark. */
+function summaryIn(text: string): string {
+  return [...text.matchAll(/Summary - ([\s\S]*?)(?=\n\[[^\]]+\] )/g)].map(([, written]) => written).join("\n");
+}
