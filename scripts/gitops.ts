@@ -106,12 +106,12 @@ function fluxManifests(): string {
   return run("go", "run", kustomize, "build", work);
 }
 
-/** A chart in Flagger's module, rendered for a namespace. */
-function chart(name: string, release: string, namespace: string, values: object): string {
+/** A chart in Flagger's module, rendered for a namespace; `patches` change what it has no value for. */
+function chart(name: string, release: string, namespace: string, values: object, patches: object[] = []): string {
   const folder = join(download(`github.com/fluxcd/flagger@v${tagOf("flagger")}`), "charts", name);
   const helm = `helm.sh/helm/v4/cmd/helm@v${tagOf("helm")}`;
   // Helm leaves the namespace to its caller.
-  kustomization(name, { namespace, resources: ["rendered.yaml"] });
+  kustomization(name, { namespace, resources: ["rendered.yaml"], patches });
   const file = join(work, name, "values.yaml");
   writeFileSync(file, stringify(values));
   const options = ["--namespace", namespace, "--include-crds", "--values", file];
@@ -137,6 +137,13 @@ const flaggerValues = {
   metricsServer: prometheus,
   noCrossNamespaceRefs: true,
   securityContext: secured({ runAsUser: 10001 }),
+};
+/** A new Canary is seen within a second, not within ten: on a throwaway node the first one is always new. */
+const flaggerAtOnce = {
+  target: { kind: "Deployment" },
+  patch: stringify([
+    { op: "add", path: "/spec/template/spec/containers/0/command/-", value: "-control-loop-interval=1s" },
+  ]),
 };
 const loadtesterValues = {
   fullnameOverride: "flagger-loadtester",
@@ -178,7 +185,7 @@ try {
   mkdirSync(fluxFolder, { recursive: true });
   write(fluxFolder, "flux", fluxManifests());
   write(platformFolder, "metrics-server", metricsServer());
-  write(platformFolder, "flagger", chart("flagger", "flagger", "flagger", flaggerValues));
+  write(platformFolder, "flagger", chart("flagger", "flagger", "flagger", flaggerValues, [flaggerAtOnce]));
   const loadtester = chart("loadtester", "flagger-loadtester", "helloworld", loadtesterValues);
   write(platformFolder, "flagger-loadtester", loadtester);
   const crd = "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml";

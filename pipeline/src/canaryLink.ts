@@ -27,6 +27,8 @@ export interface CanaryView extends View {
 
 /** Phases in which Flagger has nothing more to do. */
 const AT_REST = ["Initialized", "Succeeded", "Failed"];
+/** Phases after a good analysis: the primary has the new version, and Flagger only ends the pods that it analysed. */
+const PROMOTED = ["Promoting", "Finalising"];
 
 /**
  * Where a Canary stands with the present version. Flagger looks at its target once in each interval, so that right after a
@@ -54,13 +56,14 @@ export function judgeCanary(canary: Canary, view: CanaryView): Standing {
   return { ...base, arrived: false, text: progress(canary, phase, view), ...waiting(canary, view) };
 }
 
-/** Whether users get the present version: its pods have been copied to the primary, and Flagger is at rest. */
+/** Whether users get the present version: its pods have been copied to the primary, and no analysis can stop it any more. */
 function isOut(canary: Canary, view: CanaryView): boolean {
   const { phase = "", lastAppliedSpec, lastPromotedSpec } = canary.status ?? {};
   const { target, primary, tag } = view;
-  if (!target || !primary || !AT_REST.includes(phase)) return false;
+  if (!target || !primary || !isRolledOut(primary)) return false;
   if (tag && (tagOf(target) !== tag || tagOf(primary) !== tag)) return false;
-  if (!isRolledOut(primary) || lastAppliedSpec !== lastPromotedSpec) return false;
+  if (PROMOTED.includes(phase)) return samePods(target, primary);
+  if (!AT_REST.includes(phase) || lastAppliedSpec !== lastPromotedSpec) return false;
   // After a failed version was taken back the phase stays Failed: Flagger makes no new analysis of what serves already.
   if (samePods(target, primary)) return true;
   return phase !== "Failed" && view.unchangedSeconds > hasLookedSeconds(canary);

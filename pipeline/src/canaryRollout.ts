@@ -39,7 +39,7 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
       : { arrived: false, text: "is not there yet", trouble: undefined };
     if (text !== last.text) log(`Canary ${namespace}/${name}: ${text}`);
     last = { text, state, since };
-    if (arrived) return true;
+    if (arrived) return (await lookAtRollout(api, primaryOf(options))).result && true;
     if (trouble?.bearableSeconds === 0) throw failure(trouble);
     await lookAtRollout(api, { namespace, deployment: name, clock });
     return undefined;
@@ -50,6 +50,11 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
     );
   await pollUntil(poll, { clock, say: log, isLate: () => clock.now() >= end, timeout });
 }
+
+/** Users get the new version alone when the pods of the one before have ended. */
+const primaryOf = ({ namespace, name, clock = realClock }: CanaryOptions) => ({
+  ...{ namespace, deployment: `${name}-primary`, untilOldPodsAreGone: true, clock },
+});
 
 function failure({ what, cause, next, evidence = [] }: Trouble): RolloutFailure {
   return new RolloutFailure([what, `Likely cause: ${cause}`, `Next: ${next}`, ...evidence].join("\n"));

@@ -51,6 +51,7 @@ export interface CiResult {
 
 /**
  * check → cluster → deploy the released tag (local) → upgrade to the tag under load → end to end → bump prod's release file.
+ * What boots a node of its own checks while Flux installs the released tag on it, which waits more than it works.
  *
  * Where Flux follows git, a tag is a commit to the environment's release file, and one that fails is taken back by another;
  * prod's bump is a commit too. `local` does so on a platform and a git server of its own, and leaves the working tree alone. A
@@ -64,24 +65,25 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   warmUp();
   const { source, tag, log } = options;
   const isLocal = options.environment.name === "local";
+  const bootsNode = isLocal && !options.kubeconfig;
   const [released, repository] = await Promise.all([
     releasedTag(source, options.environment),
     imageRepository(source, options.environment),
   ]);
-  const plan = [
-    [...CHECKS, "cluster", "image"],
-    ...(isLocal ? [`deploy ${released}`] : []),
-    `deploy ${tag}`,
-    "end to end",
-    "bump prod",
-  ];
+  const begin = bootsNode
+    ? [
+        ["cluster", "image"],
+        [...CHECKS, `deploy ${released}`],
+      ]
+    : [[...CHECKS, "cluster", "image"], ...(isLocal ? [`deploy ${released}`] : [])];
+  const plan = [...begin, `deploy ${tag}`, "end to end", "bump prod"];
   const title = `ci ${options.environment.name} ${tag}`;
   const { value, report } = await runSteps({ title, plan, log }, async (run) => {
     const registry = options.registry ?? (isLocal ? await sampleRegistry(source, repository) : undefined);
     const [cluster, digest] = await run.parallel<[Open, string | undefined, ...unknown[]]>([
       { name: "cluster", run: (note) => open(options, registry, note) },
       { name: "image", run: (note) => findImage(options, registry, repository, note) },
-      ...checks(source),
+      ...(bootsNode ? [] : checks(source)),
     ]);
     try {
       return await onCluster(run, cluster, () => release(run, { ...options, registry, released, digest }, cluster));
@@ -159,10 +161,11 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
   const timeoutSeconds = await releaseTimeout(source, entry);
   const gitops: GitopsTarget = { ...delivery, api, environment: entry, timeoutSeconds, log };
   if (platform) {
-    await run.step(`deploy ${released}`, async (note) => {
+    const install = async (note: (detail: string) => void) => {
       const { seconds } = await waitForTag(gitops, released);
       note(`by Flux, ${formatSeconds(seconds)} after it was ready`);
-    });
+    };
+    await run.parallel([{ name: `deploy ${released}`, run: install }, ...checks(source)]);
   }
   const made: { commit?: TagCommit } = {};
   const bring = async () => {

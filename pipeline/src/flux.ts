@@ -62,9 +62,9 @@ export async function waitForFlux(api: Cluster, log: Log): Promise<void> {
   await Promise.all(CONTROLLERS.map((deployment) => waitForRollout(api, { ...options, deployment })));
 }
 
-/** A folder that Flux applies before the one that it follows. */
+/** A folder that Flux applies before the one that it follows, and looks at by itself: no commit waits for it again. */
 export interface FirstFolder {
-  /** The Kustomization's name. */
+  /** The name of its source and of its Kustomization. */
   readonly name: string;
   readonly path: string;
 }
@@ -80,16 +80,21 @@ export async function followBranch(
   const stringData = { username: remote.username, password: (await remote.password.plaintext()).trim() };
   await api.applyObject({ apiVersion: "v1", kind: "Secret", metadata, stringData } as ClusterObject);
   await Promise.all([
-    applyWhenKnown(api, {
-      apiVersion: "source.toolkit.fluxcd.io/v1",
-      kind: "GitRepository",
-      metadata,
-      spec: { interval: "1m0s", url: remote.url, ref: { branch: remote.branch }, secretRef: { name: SYNC } },
-    }),
-    ...first.map((folder) => applyWhenKnown(api, kustomization(folder.name, folder.path))),
+    applyWhenKnown(api, gitRepository(SYNC, "1m0s", remote)),
     applyWhenKnown(api, kustomization(SYNC, path, first)),
+    ...first.flatMap((folder) => [
+      applyWhenKnown(api, gitRepository(folder.name, "10m0s", remote)),
+      applyWhenKnown(api, kustomization(folder.name, folder.path)),
+    ]),
   ]);
 }
+
+const gitRepository = (name: string, interval: string, { url, branch }: GitRemote): ClusterObject => ({
+  apiVersion: "source.toolkit.fluxcd.io/v1",
+  kind: "GitRepository",
+  metadata: { name, namespace: FLUX_NAMESPACE },
+  spec: { interval, url, ref: { branch }, secretRef: { name: SYNC } },
+});
 
 /** Ready when the folder is applied and its kinds are known; what it starts may still be starting then. */
 const kustomization = (name: string, path: string, first: readonly FirstFolder[] = []): ClusterObject => ({
@@ -100,7 +105,7 @@ const kustomization = (name: string, path: string, first: readonly FirstFolder[]
     interval: "10m0s",
     path: `./${path}`,
     prune: true,
-    sourceRef: { kind: "GitRepository", name: SYNC },
+    sourceRef: { kind: "GitRepository", name },
     ...(first.length > 0 && { dependsOn: first.map((folder) => ({ name: folder.name })) }),
   },
 });

@@ -34,6 +34,7 @@ import {
   pollUntil,
   type RolloutApi,
   RolloutFailure,
+  type RolloutOptions,
   type V1Deployment,
 } from "./rollout.js";
 import { type Clock, type Log, realClock } from "./steps.js";
@@ -147,6 +148,9 @@ export interface Snapshot {
   readonly events: readonly CoreV1Event[];
 }
 
+/** For how long the commit that Flux had at first is taken for one from before. */
+const FIRST_COMMIT_SECONDS = 10;
+
 class Chain {
   private readonly api: ReleaseApi;
   private readonly options: ReleaseOptions;
@@ -196,7 +200,7 @@ class Chain {
 
   private async poll(): Promise<ReleaseResult | undefined> {
     const snapshot = await this.look();
-    await this.acceptNewerCommit(snapshot);
+    this.acceptNewerCommit(snapshot);
     this.standings = this.judgeFlux(snapshot);
     const fluxIsThrough = this.standings.every(({ arrived }) => arrived);
     if (fluxIsThrough || this.isReleasing(snapshot)) this.standings.push(...(await this.judgePods(snapshot)));
@@ -241,24 +245,30 @@ class Chain {
   }
 
   /** Of two commits that were pushed within one of Flux's intervals, it fetches the second only. */
-  private async acceptNewerCommit({ source, chartSource }: Snapshot): Promise<void> {
+  private acceptNewerCommit({ source, chartSource }: Snapshot): void {
     const fetched = commitOf(source?.status?.artifact?.revision);
     this.firstCommit ??= fetched;
-    if (fetched && (await this.holdsWanted(fetched))) this.commit = fetched;
+    if (fetched && this.holdsWanted(fetched)) this.commit = fetched;
     // The chart's source is fetched at a time of its own.
     const ofChart = commitOf(chartSource?.status?.artifact?.revision);
-    if (ofChart) await this.holdsWanted(ofChart);
+    if (ofChart) this.holdsWanted(ofChart);
   }
 
-  private async holdsWanted(commit: string): Promise<boolean> {
+  /** Asks beside the polls, for the answer takes a clone; one that failed is asked for again. */
+  private holdsWanted(commit: string): boolean {
     const { revision, contains, log } = this.options;
     if (!revision || !contains || hasCommit(commit, revision)) return false;
+    // What was there when the wait began is most likely what the wanted commit came after.
+    if (commit === this.firstCommit && this.seconds() < FIRST_COMMIT_SECONDS) return false;
     const known = this.judged.get(commit);
     if (known !== undefined) return known;
-    const holds = await contains(commit);
-    this.judged.set(commit, holds);
-    if (holds) log(`Flux has fetched ${commit.slice(0, 7)}, which came after ${revision.slice(0, 7)} and holds it`);
-    return holds;
+    this.judged.set(commit, false);
+    const judge = (holds: boolean) => {
+      this.judged.set(commit, holds);
+      if (holds) log(`Flux has fetched ${commit.slice(0, 7)}, which came after ${revision.slice(0, 7)} and holds it`);
+    };
+    contains(commit).then(judge, () => this.judged.delete(commit));
+    return false;
   }
 
   // --- judging --------------------------------------------------------------------------------------------------------
@@ -357,7 +367,7 @@ class Chain {
         unchangedSeconds: unchangedSeconds ?? this.lasting("Canary", state),
       };
       if (primary && /^(Promoting|Finalising|Initializing)$/.test(phase ?? ""))
-        standings.push(await this.judgeDeployment(primary, `${this.deployment}-primary`, undefined));
+        standings.push(await this.judgePrimary(primary));
       standings.push(judgeCanary(canary, view));
     }
     const failed = this.standings.at(-1);
@@ -366,10 +376,16 @@ class Chain {
     return standings;
   }
 
+  /** Users get the new version alone when the old pods have ended: who sends requests meanwhile sees them drain. */
+  private async judgePrimary(primary: V1Deployment): Promise<Standing> {
+    return await this.judgeDeployment(primary, `${this.deployment}-primary`, undefined, { untilOldPodsAreGone: true });
+  }
+
   private async judgeDeployment(
     deployment: V1Deployment | undefined,
     name: string,
     tag: string | undefined,
+    options: Pick<RolloutOptions, "untilOldPodsAreGone"> = {},
   ): Promise<Standing> {
     const { namespace, podPatience, clock } = this.options;
     const base = { link: "Deployment" as const, name: `${namespace}/${name}` };
@@ -380,6 +396,7 @@ class Chain {
       const { standing, result } = await lookAtRollout(this.api, {
         namespace,
         deployment: name,
+        ...options,
         ...(podPatience && { patience: podPatience }),
         ...(clock && { clock }),
       });

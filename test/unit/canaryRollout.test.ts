@@ -4,7 +4,7 @@ import { type CanaryOptions, waitForCanary } from "../../pipeline/src/canaryRoll
 import { ClusterError } from "../../pipeline/src/kubernetes.js";
 import { RolloutFailure } from "../../pipeline/src/rollout.js";
 import { canary, clusterOf, fluxEvent, rolledOut, type Scene } from "../fixtures/flux.js";
-import { at, NAMESPACE } from "../fixtures/kubernetes.js";
+import { at, NAMESPACE, readyPod } from "../fixtures/kubernetes.js";
 
 const ANALYSED: Scene = {
   target: rolledOut("helloworld", "v0.2.0"),
@@ -60,6 +60,18 @@ describe("waitForCanary", () => {
       "Canary helloworld/helloworld: analysis 0 of 5 (success-rate ≥ 99, latency-p99 ≤ 0.5)",
       "Canary helloworld/helloworld: Succeeded: the primary serves v0.2.0",
     ]);
+  });
+
+  it("waits until the primary has the version alone, and not until the pods that were analysed have ended", async () => {
+    const promoted: Scene = {
+      ...OUT,
+      target: rolledOut("helloworld", "v0.2.0"),
+      canary: canary({ phase: "Promoting", applied: "hash-2", at: 20 }),
+    };
+    const old = [readyPod("helloworld-primary-1", "set-before")];
+    const { waited, seconds } = waitOn({ 0: ANALYSED, 20: { ...promoted, pods: old }, 26: promoted });
+    await waited();
+    expect(seconds()).toBe(26);
   });
 
   it("bears an API server that does not answer for two seconds, and says so", async () => {

@@ -156,8 +156,34 @@ describe("a release that comes out", () => {
       release: helmRelease({ attempted: later }),
     };
     const { run, lines } = cluster({ 0: BEFORE, 2: scene }, { contains: async (commit) => commit === later });
-    expect((await run()).seconds).toBe(2);
+    expect((await run()).seconds).toBe(2.5);
     expect(lines.join("\n")).toContain("3333333, which came after 2222222");
+  });
+
+  it("goes on looking while it asks about another commit, asks again where it got no answer, and never about the one from before", async () => {
+    const asked: string[] = [];
+    const contains = (commit: string) => {
+      asked.push(commit);
+      return asked.length > 1 ? new Promise<boolean>(() => undefined) : Promise.reject(new Error("git is away"));
+    };
+    const other = { ...BEFORE, source: gitRepository("4444444444444444444444444444444444444444") };
+    const { run } = cluster({ 0: BEFORE, 8: other, 9.5: OUT }, { contains });
+    expect((await run()).seconds).toBe(9.5);
+    expect(asked.map((commit) => commit.slice(0, 7))).toEqual(["4444444", "4444444"]);
+  });
+
+  it("asks about the commit that Flux had at first when it stays", async () => {
+    const later = "3333333333333333333333333333333333333333";
+    const scene = {
+      ...OUT,
+      source: gitRepository(later),
+      kustomization: kustomization(later),
+      chartSource: gitRepository(later, { chart: true }),
+      chart: helmChart(later),
+      release: helmRelease({ attempted: later }),
+    };
+    const { run } = cluster({ 0: scene }, { contains: async (commit) => commit === later });
+    expect((await run()).seconds).toBe(10.5);
   });
 });
 
@@ -176,6 +202,44 @@ describe("with Flagger", () => {
     expect(said).toContain("Canary helloworld/helloworld: Flagger has not looked at the new version yet (Succeeded)");
     expect(said).toContain("analysis 2 of 5 (success-rate ≥ 99, latency-p99 ≤ 0.5)");
     expect(said).toContain("Succeeded: the primary serves v0.2.0");
+  });
+
+  it("is through when the primary has the version alone: to end the pods that were analysed takes Flagger twenty seconds more", async () => {
+    const promoting = (phase: string): Scene => ({
+      ...analysing(5),
+      primary: rolledOut("helloworld-primary", "v0.2.0"),
+      canary: canary({ phase, applied: "hash-2", iterations: 6, at: 40 }),
+    });
+    const old = readyPod("helloworld-primary-1", "set-before");
+    const { run, lines } = cluster({
+      0: READY_CANARY_OLD,
+      8: analysing(1),
+      40: { ...promoting("Promoting"), primary: rolledOut("helloworld-primary", "v0.2.0", { ready: 1 }) },
+      42: { ...promoting("Promoting"), pods: [old] },
+      48: promoting("Promoting"),
+    });
+    expect(await run()).toMatchObject({ seconds: 48, tag: "v0.2.0" });
+    const said = lines.join("\n");
+    expect(said).toContain("Deployment helloworld/helloworld-primary: v0.2.0: 1 of 2 updated replicas available");
+    expect(said).toContain("Deployment helloworld/helloworld-primary: v0.2.0: 1 old pods still to end");
+    expect((await cluster({ 0: promoting("Finalising") }).run()).seconds).toBe(0);
+  });
+
+  it("isn't taken for out while Flagger promotes the version before", async () => {
+    const before: Scene = {
+      ...READY_CANARY_OLD,
+      target: rolledOut("helloworld", "v0.2.0"),
+      canary: canary({ phase: "Finalising", applied: "hash-1", promoted: "hash-0" }),
+    };
+    const sameTag = {
+      ...before,
+      target: rolledOut("helloworld", "v0.2.0", { env: "hi" }),
+      primary: rolledOut("helloworld-primary", "v0.2.0"),
+    };
+    const after = { ...PROMOTED, target: rolledOut("helloworld", "v0.2.0", { replicas: 0, env: "hi" }) };
+    const out = { ...after, primary: rolledOut("helloworld-primary", "v0.2.0", { env: "hi" }) };
+    expect((await cluster({ 0: before, 30: PROMOTED }).run()).seconds).toBe(30);
+    expect((await cluster({ 0: sameTag, 30: out }).run()).seconds).toBe(30);
   });
 
   it("sees a change of something else than the tag", async () => {

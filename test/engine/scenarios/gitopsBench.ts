@@ -5,11 +5,12 @@ import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { environment } from "./environments.js";
 import { exec, uncached } from "./exec.js";
 import { fluxImages } from "./flux.js";
+import type { Canary } from "./fluxObjects.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import { images } from "./images.js";
 import { startPlatform, type ThrowawayPlatform } from "./platform.js";
 import { imageRepository } from "./releaseFile.js";
-import type { Log } from "./steps.js";
+import { type Log, realClock } from "./steps.js";
 
 const local = environment("local");
 
@@ -24,17 +25,17 @@ kubectl apply --server-side -f /flux/flux-crds.yaml -f /flux/flux.yaml >&2 || ex
 kubectl --namespace flux-system wait --for=condition=Available deployment --all --timeout=120s >&2 || exit
 echo $before $(now)`;
 
-/** What somebody types who has no pipeline: commit, push, tell Flux, and look until Flagger has promoted the tag. */
+/** What somebody types who has no pipeline: commit, push, tell Flux, and look until the promoted tag serves alone. */
 const PLAIN_COMMIT = `${CLOCK}
 git clone --quiet --depth 1 --branch $BRANCH https://git@$ADDRESS /tmp/work >&2 && cd /tmp/work || exit
 sed -i "s/tag: \\".*\\"/tag: \\"$TAG\\"/" $FILE || exit
 git -c user.name=plain -c user.email=plain@helloworld.invalid commit --quiet --all --message "$TAG" || exit
 git push --quiet >&2 || exit
 kubectl --namespace flux-system annotate gitrepository/flux-system reconcile.fluxcd.io/requestedAt="$(now)" --overwrite >&2
-until kubectl --namespace $NAMESPACE get deployment $NAME-primary -o jsonpath='{..image}' | grep -q ":$TAG" &&
-  kubectl --namespace $NAMESPACE get canary $NAME -o jsonpath='{.status.phase}' | grep -q Succeeded; do
-  sleep 0.5
-done
+until kubectl --namespace $NAMESPACE get deployment $NAME-primary -o jsonpath='{..image}' | grep -q ":$TAG"; do sleep 0.5; done
+kubectl --namespace $NAMESPACE rollout status deployment $NAME-primary >&2 || exit
+images() { kubectl --namespace $NAMESPACE get pods --selector app.kubernetes.io/name=$NAME-primary -o custom-columns=:.spec.containers[0].image --no-headers; }
+while images | grep -qv ":$TAG$"; do sleep 0.5; done
 echo $before $(now)`;
 
 export async function gitopsBench(source: Directory, rounds: number, log: Log): Promise<GitopsTimes> {
@@ -62,10 +63,19 @@ export async function gitopsBench(source: Directory, rounds: number, log: Log): 
     const ready = release.timeline.find(({ link, state }) => link === "HelmRelease" && state === "arrived");
     note("helm ready", out - release.seconds + (ready?.at ?? Number.NaN));
     note("out", out);
+    await untilAtRest(platform);
     note("plain out", await plain(await withGit(withCluster(platform), platform, "v0.1.0"), PLAIN_COMMIT));
     await platform.stop();
   }
   return times;
+}
+
+/** Flagger still ends the pods that it has analysed, and takes no other version meanwhile. */
+async function untilAtRest({ api }: ThrowawayPlatform): Promise<void> {
+  const { namespace, helmRelease: name } = local;
+  const reference = { apiVersion: "flagger.app/v1beta1", kind: "Canary", namespace, name };
+  const isBusy = async () => ((await api.findObject(reference)) as Canary | undefined)?.status?.phase !== "Succeeded";
+  while (await isBusy()) await realClock.sleep(500);
 }
 
 /** git, kubectl and a shell, with the administrator's way into the cluster. */
