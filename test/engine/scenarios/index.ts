@@ -22,6 +22,7 @@ import { type AppRegistry, listTags, requireTag } from "./registry.js";
 import { releaseChainCases } from "./releaseChainCases.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
+import { restartCases } from "./restart.js";
 import { watchCases } from "./watchScenario.js";
 import { commitCases, wholeWay } from "./wholeWay.js";
 
@@ -199,6 +200,14 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async inCluster(source: Directory): Promise<string> {
     return JSON.stringify(await inClusterCases(source));
+  }
+
+  /**
+   * A platform whose node is killed and started again with its state. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async restart(source: Directory): Promise<string> {
+    return JSON.stringify(await restartCases(source));
   }
 
   /**
