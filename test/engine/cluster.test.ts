@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { call, type Running, start } from "./daggerw.js";
 
 const PORT = 6443;
-let cluster: Running;
+let cluster: Running | undefined;
 let access: ReturnType<typeof accessOf>;
 
 beforeAll(() => up(), 120_000);
@@ -26,8 +26,10 @@ async function up(...args: string[]) {
 }
 
 async function end() {
-  cluster.signal("SIGINT");
-  await cluster.outcome;
+  const running = cluster;
+  cluster = undefined;
+  running?.signal("SIGINT");
+  await running?.outcome;
 }
 
 function accessOf(kubeconfig: string) {

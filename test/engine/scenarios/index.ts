@@ -10,6 +10,7 @@ import { startCluster } from "./cluster.js";
 import { deploy, prepareNamespace } from "./deployment.js";
 import { failAsDrifted } from "./drift.js";
 import { eksCases, type Results } from "./eksScenario.js";
+import { engineCases } from "./engineInCluster.js";
 import { environment } from "./environments.js";
 import { execQuietly } from "./exec.js";
 import { gitopsCases } from "./gitops.js";
@@ -200,6 +201,16 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async inCluster(source: Directory): Promise<string> {
     return JSON.stringify(await inClusterCases(source));
+  }
+
+  /**
+   * Dagger's engine as a Pod, and calls to it. Returns what each case gave or threw.
+   *
+   * @param chart Dagger's Helm chart
+   */
+  @func({ cache: "never" })
+  async engine(source: Directory, chart: Directory): Promise<string> {
+    return JSON.stringify(await engineCases({ source, chart }));
   }
 
   /**
