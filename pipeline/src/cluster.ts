@@ -163,7 +163,7 @@ const REMOVE_STATE = `cd /state
 exec 9>lock
 if ! flock --nonblock 9; then echo runs; exit; fi
 if [ -e made-of ]; then echo removed; fi
-find . -mindepth 1 ! -name lock -delete`;
+find . -mindepth 1 ! -path ./lock -delete`;
 
 /**
  * Removes what nodes of a name have kept.
