@@ -92,7 +92,14 @@ test("Kubernetes' modules are all of the version that belongs to it", () => {
 });
 
 test("the mirror stands for the registries of the table", () => {
-  expect(mirror().registries).toEqual(["docker.io", "gcr.io", "ghcr.io", "quay.io", "registry.k8s.io"]);
+  expect(mirror().registries).toEqual([
+    "docker.io",
+    "gcr.io",
+    "ghcr.io",
+    "quay.io",
+    "registry.dagger.io",
+    "registry.k8s.io",
+  ]);
   expect(mirrorPort({ DAGGERW_MIRROR_PORT: "6000" })).toBe(6000);
   expect(() => mirrorPort({ DAGGERW_MIRROR_PORT: "high" })).toThrow("DAGGERW_MIRROR_PORT is not a port: high");
 });
