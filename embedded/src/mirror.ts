@@ -43,7 +43,11 @@ export function images(): Promise<string> {
   // All that decides on the images' content, so that nothing else has to be looked at when nothing has changed.
   const files = [
     ...from("src/recipes", "src/images.ts", "src/debian.ts", "src/go.ts", "src/node.ts", "src/python.ts", "python"),
-    ...["kubernetes", "etcd", "tools", "pause", "terraform", "tflint"].map((name) => join(embeddedDir, "go", name)),
+    ...from("src/engine.ts", "src/sdk.ts", "sdk"), // the engine's own image
+    join(embeddedDir, "..", "pipeline", "package-lock.json"),
+    ...["engine", "kubernetes", "etcd", "tools", "pause", "terraform", "tflint"].map((name) =>
+      join(embeddedDir, "go", name),
+    ),
     ...[...providers.map(({ name }) => `provider-${name}`), ...gitopsModules].map((name) =>
       join(embeddedDir, "go", name),
     ),

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import {
   CacheSharingMode,
+  type CacheVolume,
   type Container,
   dag,
   type File,
@@ -41,10 +42,17 @@ export interface ClusterOptions {
    * Images that shall lie on the node besides those of every cluster: pods with them start at once, and without a registry.
    */
   readonly images?: readonly string[];
+  /**
+   * A name under which what the node has outlives it: objects, images, volumes of pods, authorities. One that starts with the
+   * same name goes on where that one ended.
+   */
+  readonly state?: string;
   /** Gives the node more: a service, or a setting of node/start. */
   readonly extend?: (node: Container) => Container;
   readonly log: Log;
 }
+
+type NodeParts = Pick<ClusterOptions, "registry" | "images" | "state">;
 
 /**
  * Starts a Kubernetes node with its control plane in the engine, and waits until it answers and is ready.
@@ -54,9 +62,9 @@ export interface ClusterOptions {
 export async function startCluster(options: ClusterOptions): Promise<ThrowawayCluster> {
   const token = randomBytes(32).toString("hex");
   const name = randomUUID();
-  const { registry, images: more, extend = (node) => node } = options;
+  const { extend = (node) => node } = options;
   const service = serve(
-    extend(await nodeContainer(registry, more))
+    extend(await nodeContainer(options))
       // Each run has a node of its own, although all that defines it is the same.
       .withEnvVariable("CLUSTER", name)
       .withMountedCache("/words", wordsVolume())
@@ -76,12 +84,13 @@ export async function startCluster(options: ClusterOptions): Promise<ThrowawayCl
 }
 
 async function open(service: Service, token: string, log: Log): Promise<Pick<ThrowawayCluster, "api" | "kubeconfig">> {
+  const since = Date.now();
   await service.start();
   const hostname = await service.hostname();
   const authority = await onceStarted(() => peerAuthority(hostname, API_PORT));
   const kubeconfig = adminKubeconfig({ server: `https://${hostname}:${API_PORT}`, authority, token });
   const api = await connect(kubeconfig);
-  await api.waitForNodeReady({ timeoutSeconds: READY_TIMEOUT_SECONDS, log });
+  await api.waitForNodeReady({ timeoutSeconds: READY_TIMEOUT_SECONDS, since, log });
   return { api, kubeconfig };
 }
 
@@ -112,9 +121,13 @@ async function wordsOf(cluster: string): Promise<string> {
     .stdout();
 }
 
-/** A cluster to keep: a Service with the API server on 6443, whose kubeconfig `keptKubeconfig` finds. */
-export async function keptCluster(registry?: AppRegistry): Promise<Service> {
-  const node = await nodeContainer(registry);
+/**
+ * A cluster to keep: a Service with the API server on 6443, whose kubeconfig `keptKubeconfig` finds.
+ *
+ * @param state a name under which what it has is kept too, until `removeState`
+ */
+export async function keptCluster(registry?: AppRegistry, state?: string): Promise<Service> {
+  const node = await nodeContainer({ registry, state });
   return serve(
     node.withEnvVariable("CLUSTER", randomUUID()).withMountedCache("/kept", keptVolume(), {
       sharing: CacheSharingMode.Shared,
@@ -138,8 +151,40 @@ export async function keptKubeconfig(): Promise<string> {
 
 const keptVolume = () => dag.cacheVolume("kept-cluster");
 
+/** @throws Error when it is no name for a state */
+function stateVolume(name: string): CacheVolume {
+  if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name))
+    throw new Error(`"${name}" is no name for a cluster: lower-case letters, digits and "-", 40 at most.`);
+  return dag.cacheVolume(`node-state-${name}`);
+}
+
+/** The lock is held by a node that runs with this state. */
+const REMOVE_STATE = `cd /state
+exec 9>lock
+if ! flock --nonblock 9; then echo runs; exit; fi
+if [ -e made-of ]; then echo removed; fi
+find . -mindepth 1 ! -path ./lock -delete`;
+
+/**
+ * Removes what nodes of a name have kept.
+ *
+ * @returns whether there was anything
+ * @throws Error while a node of that name runs
+ */
+export async function removeState(name: string): Promise<boolean> {
+  const said = await uncached(dag.container().from(images.node))
+    .withMountedCache("/state", stateVolume(name), { sharing: CacheSharingMode.Shared })
+    .withExec(["bash", "-euc", REMOVE_STATE])
+    .stdout();
+  if (said.trim() === "runs")
+    throw new Error(
+      `The cluster ${name} is running: end it first, by Ctrl-C where it was started. Nothing was removed.`,
+    );
+  return said.trim() === "removed";
+}
+
 /** kind's node image with the control plane's binaries, the images that every cluster runs, and our start script. */
-async function nodeContainer(registry?: AppRegistry, more: readonly string[] = []): Promise<Container> {
+async function nodeContainer({ registry, images: more = [], state }: NodeParts): Promise<Container> {
   const binaries = {
     etcd: images.etcd,
     "kube-apiserver": images.kubeApiserver,
@@ -152,12 +197,17 @@ async function nodeContainer(registry?: AppRegistry, more: readonly string[] = [
   );
   let node = dag.container().from(images.node).withDirectory("/node", dag.currentModule().source().directory("node"));
   for (const { name, file } of found) node = node.withFile(`/usr/local/bin/${name}`, file);
-  node = node.withFile("/node/images.tar", savedImages([images.coredns, images.pause, images.busybox, ...more]));
+  const saved = [images.coredns, images.pause, images.busybox, ...more];
+  node = node.withFile("/node/images.tar", savedImages(saved));
   // Not on the container's overlay file system: containerd makes overlays of its own.
   for (const path of ["/run", "/tmp", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/log"]) {
     node = node.withMountedTemp(path);
   }
   node = node.withEnvVariable("CLUSTER_DNS_IMAGE", images.coredns).withEnvVariable("PAUSE_IMAGE", images.pause);
+  if (state)
+    node = node
+      .withMountedCache("/state", stateVolume(state), { sharing: CacheSharingMode.Shared })
+      .withEnvVariable("STATE_OF", [images.node, images.etcd, ...saved].join(" "));
   if (!registry?.service) return node;
   return node
     .withServiceBinding("registry", registry.service)

@@ -59,6 +59,8 @@ export const images = {
   traefik: "traefik:v3.6.12",
   /** Makes Secrets of what secret stores hold: /bin/external-secrets; no shell. */
   externalSecrets: "ghcr.io/external-secrets/external-secrets:v0.16.2",
+  /** Dagger's engine and CLI, of the version in dagger.json: `dagger` on the PATH, and a shell. */
+  daggerEngine: "registry.dagger.io/engine:v0.21.8",
   /** Serves repositories: git with its http-backend, node on the PATH, and a shell. */
   git: "node:24.21.0-trixie",
 } as const;

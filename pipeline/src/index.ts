@@ -22,7 +22,7 @@ import { bump } from "./bump.js";
 import { lintChart, renderChart } from "./chart.js";
 import { CHECKS, checkInfra, checks } from "./check.js";
 import { ci } from "./ci.js";
-import { keptCluster, keptKubeconfig } from "./cluster.js";
+import { keptCluster, keptKubeconfig, removeState } from "./cluster.js";
 import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./clusterDrift.js";
 import { type Delivery, type Published, publishTag, remoteOf } from "./delivery.js";
 import { deploy, prepareNamespace, targetOf } from "./deployment.js";
@@ -423,11 +423,28 @@ export class HelloworldInfrastructure {
    *
    *   dagger call cluster up --ports 6443:6443
    *   dagger call kubeconfig plaintext > kubeconfig
+   *
+   * With a name it may be ended and started again, also after the engine was: it goes on with its objects, images and volumes.
+   *
+   *   dagger call cluster --name mine up --ports 6443:6443
+   *
+   * @param name under which what it has is kept on this engine, until `remove-cluster`
    */
   @func({ cache: "never" })
-  async cluster(): Promise<Service> {
+  async cluster(name?: string): Promise<Service> {
     const local = environment("local");
-    return await keptCluster(await openSampleRegistry(this.source, await imageRepository(this.source, local)));
+    return await keptCluster(await openSampleRegistry(this.source, await imageRepository(this.source, local)), name);
+  }
+
+  /**
+   * Removes what a cluster with a name has kept. Refuses it while the cluster runs.
+   *
+   * Example: dagger call remove-cluster --name mine
+   * @param name as it was given to `cluster`
+   */
+  @func({ cache: "never" })
+  async removeCluster(name: string): Promise<string> {
+    return (await removeState(name)) ? `The cluster ${name} is removed.\n` : `There is no cluster ${name} here.\n`;
   }
 
   /**

@@ -85,6 +85,15 @@ export interface Advice {
   readonly unreachable: string;
 }
 
+/** How a node is waited for. */
+export interface NodePatience {
+  readonly timeoutSeconds: number;
+  /** Since when it must have said that it is ready: a control plane with a state from before remembers what it said then. */
+  readonly since?: number;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
 /** How a cluster is opened whose kubeconfig holds no credentials. */
 export interface ConnectOptions {
   /** The bearer token, asked for before each call: it may be another one after a while. */
@@ -601,13 +610,13 @@ export class Cluster implements RolloutApi {
    * @returns the node's name
    * @throws ClusterError when that takes too long, or nobody has answered for 20 s: an API server that had answered is gone then
    */
-  async waitForNodeReady(options: { timeoutSeconds: number; log: Log; clock?: Clock }): Promise<string> {
+  async waitForNodeReady(options: NodePatience): Promise<string> {
     const clock = options.clock ?? realClock;
     const end = clock.now() + options.timeoutSeconds * 1000;
     let answered = clock.now();
     let last = "";
     for (;;) {
-      const state = await this.nodeState();
+      const state = await this.nodeState(options.since ?? 0);
       if (state.ready !== undefined) return state.ready;
       if (state.text !== last) options.log(`waiting for a node: ${state.text}`);
       last = state.text;
@@ -654,10 +663,10 @@ export class Cluster implements RolloutApi {
     }
   }
 
-  private async nodeState(): Promise<{ ready?: string; text: string; silent?: ClusterError }> {
+  private async nodeState(since: number): Promise<{ ready?: string; text: string; silent?: ClusterError }> {
     try {
       const { items } = await this.call("listing nodes", () => this.clients.core.listNode());
-      const ready = items.find((node) => condition(node, "Ready")?.status === "True" && !node.spec?.unschedulable);
+      const ready = items.find((node) => isNodeReady(node, since) && !node.spec?.unschedulable);
       if (!ready) return { text: items.map(describeNode).join("; ") || "there is none yet" };
       if (!(await this.call("reading /readyz", () => this.clients.health.readyz({}))))
         return { text: "one is ready, the API server is not yet" };
@@ -751,6 +760,12 @@ function pullSecret(namespace: string, { registry, username, password }: Registr
 
 function condition(node: V1Node, type: string) {
   return node.status?.conditions?.find((candidate) => candidate.type === type);
+}
+
+function isNodeReady(node: V1Node, since: number): boolean {
+  const ready = condition(node, "Ready");
+  // In whole seconds, as Kubernetes tells time.
+  return ready?.status === "True" && new Date(ready.lastHeartbeatTime ?? 0).getTime() >= since - (since % 1000);
 }
 
 function describeNode(node: V1Node): string {

@@ -29,9 +29,17 @@ export interface PlatformOptions {
   /** Whose folder of clusters/ Flux follows. */
   readonly environment: EnvironmentEntry;
   readonly registry?: AppRegistry;
+  /** A name under which what the node has outlives it; see `ClusterOptions`. */
+  readonly state?: string;
   /** Another way to start the git server. */
   readonly startGit?: typeof startGitServer;
   readonly log: Log;
+}
+
+/** Starts a node with the images of a platform on it; with the state of one before, it is that platform again. */
+export async function startPlatformNode(options: Omit<PlatformOptions, "environment">): Promise<ThrowawayCluster> {
+  const { source, registry, state, log } = options;
+  return await startCluster({ registry, images: [...fluxImages, ...(await localImages(source))], state, log });
 }
 
 /**
@@ -39,9 +47,9 @@ export interface PlatformOptions {
  * what an environment's folder says, by the same files as on EKS. Returns when Flux is ready.
  */
 export async function startPlatform(options: PlatformOptions): Promise<ThrowawayPlatform> {
-  const { source, environment, registry, startGit = startGitServer, log } = options;
+  const { source, environment, startGit = startGitServer } = options;
   const opened = await Promise.allSettled([
-    localImages(source).then((local) => startCluster({ registry, images: [...fluxImages, ...local], log })),
+    startPlatformNode(options),
     repositoryOf(source, environment).then((at) => startGit(source, at)),
   ] as const);
   const [cluster, git] = opened;

@@ -5,11 +5,14 @@ import { parse } from "yaml";
 import { call, type Running, start } from "./daggerw.js";
 
 const PORT = 6443;
-let cluster: Running;
+let cluster: Running | undefined;
 let access: ReturnType<typeof accessOf>;
 
-beforeAll(async () => {
-  cluster = start(["--progress=plain", "call", "cluster", "up", "--ports", `${PORT}:${PORT}`]);
+beforeAll(() => up(), 120_000);
+
+/** Starts a cluster and waits until its kubeconfig leads to it. */
+async function up(...args: string[]) {
+  cluster = start(["--progress=plain", "call", "cluster", ...args, "up", "--ports", `${PORT}:${PORT}`]);
   const ended = cluster.outcome.then(({ stderr }) => Promise.reject(new Error(stderr)));
   // The kubeconfig may still be that of a cluster before: it is this one's when its API server takes it.
   const reachable = async () => {
@@ -20,7 +23,14 @@ beforeAll(async () => {
     }
   };
   await Promise.race([reachable(), ended]);
-}, 120_000);
+}
+
+async function end() {
+  const running = cluster;
+  cluster = undefined;
+  running?.signal("SIGINT");
+  await running?.outcome;
+}
 
 function accessOf(kubeconfig: string) {
   const config = parse(kubeconfig);
@@ -33,14 +43,14 @@ function accessOf(kubeconfig: string) {
   };
 }
 
-afterAll(async () => {
-  cluster.signal("SIGINT");
-  await cluster.outcome;
-});
+afterAll(end);
 
 function api(method: string, path: string, options: { body?: object; anonymous?: boolean } = {}) {
   const { ca, cert, key } = access ?? {};
-  return new Promise<{ status: number; body: { items?: object[]; [key: string]: unknown } }>((resolve, reject) => {
+  return new Promise<{
+    status: number;
+    body: { items?: object[]; metadata?: { uid: string }; [key: string]: unknown };
+  }>((resolve, reject) => {
     const headers = { "content-type": "application/json" };
     const of = options.anonymous ? { ca } : { ca, cert, key };
     const sent = request({ host: "127.0.0.1", port: PORT, path, method, headers, ...of }, (answer) => {
@@ -56,6 +66,22 @@ function api(method: string, path: string, options: { body?: object; anonymous?:
     sent.end(options.body && JSON.stringify(options.body));
   });
 }
+
+/** Starts a pod with the sample application and waits until it is ready. */
+async function startApp() {
+  const container = {
+    name: "app",
+    image: "ghcr.io/damekarv/helloworld:v0.2.0",
+    readinessProbe: { httpGet: { path: "/readyz", port: 8080 } },
+  };
+  const body = { apiVersion: "v1", kind: "Pod", metadata: { name: "app" }, spec: { containers: [container] } };
+  expect((await api("POST", "/api/v1/namespaces/default/pods", { body })).status).toBe(201);
+  await expect.poll(appStatus, { timeout: 60_000 }).toMatch(/"ready":true/);
+}
+
+const app = async () => (await api("GET", "/api/v1/namespaces/default/pods/app")).body;
+const appStatus = async () => JSON.stringify((await app()).status);
+const appUid = async () => (await app()).metadata?.uid;
 
 describe("cluster up", () => {
   it("has a node that is ready, and DNS", async () => {
@@ -75,15 +101,8 @@ describe("cluster up", () => {
   });
 
   it("pulls the sample application from a registry without credentials, and gives it an address", async () => {
-    const container = {
-      name: "app",
-      image: "ghcr.io/damekarv/helloworld:v0.2.0",
-      readinessProbe: { httpGet: { path: "/readyz", port: 8080 } },
-    };
-    const body = { apiVersion: "v1", kind: "Pod", metadata: { name: "app" }, spec: { containers: [container] } };
-    expect((await api("POST", "/api/v1/namespaces/default/pods", { body })).status).toBe(201);
-    const pod = async () => JSON.stringify((await api("GET", "/api/v1/namespaces/default/pods/app")).body.status);
-    await expect.poll(pod, { timeout: 30_000 }).toMatch(/"phase":"Running".*"podIP":"10\.244\./s);
+    await startApp();
+    expect(await appStatus()).toMatch(/"podIP":"10\.244\./);
   });
 
   it("accepts network policies", async () => {
@@ -96,5 +115,34 @@ describe("cluster up", () => {
     expect((await api("POST", "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", { body })).status).toBe(
       201,
     );
+  });
+});
+
+describe("a cluster with a name", () => {
+  const name = `test-${process.pid}`;
+
+  it("goes on with its pods when it is started again, until it is removed", async () => {
+    await end();
+    await up("--name", name);
+    await startApp();
+    const uid = await appUid();
+    const refused = await call("remove-cluster", "--name", name);
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.stderr).toContain(`The cluster ${name} is running`);
+
+    await end();
+    await up("--name", name);
+    await expect.poll(appStatus, { timeout: 60_000 }).toMatch(/"ready":true.*"restartCount":1/s);
+    expect(await appUid()).toBe(uid);
+
+    await end();
+    expect((await call("remove-cluster", "--name", name)).stdout).toBe(`The cluster ${name} is removed.\n`);
+    expect((await call("remove-cluster", "--name", name)).stdout).toBe(`There is no cluster ${name} here.\n`);
+  });
+
+  it("has a name that can be one", async () => {
+    const { exitCode, stderr } = await call("remove-cluster", "--name", "../x");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain('"../x" is no name for a cluster');
   });
 });

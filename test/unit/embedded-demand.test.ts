@@ -67,7 +67,7 @@ test("Terraform is there without its providers; the policy scan, the simulated A
   expect(of("simulator").map(([name]) => name)).toEqual(["moto"]);
   expect(of("gitops").map(([name]) => name)).toEqual([
     ...["sourceController", "kustomizeController", "helmController", "notificationController"],
-    ...["flagger", "flaggerLoadtester", "prometheus", "metricsServer"],
+    ...["flagger", "flaggerLoadtester", "prometheus", "metricsServer", "daggerEngine"],
   ]);
   expect(of("addons").map(([name]) => name)).toEqual(["kubeRouter", "traefik", "externalSecrets"]);
   for (const [name, { layers }] of of("gitops")) expect(layers, name).toBeUndefined();

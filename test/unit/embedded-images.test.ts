@@ -64,6 +64,7 @@ test("the stand-ins are of the versions that the tags promise", () => {
   expect(tag("metricsServer")).toBe(pinned("metrics-server", "sigs.k8s.io/metrics-server"));
   expect(tag("kubeRouter")).toBe(pinned("kube-router", "github.com/cloudnativelabs/kube-router/v2"));
   expect(tag("traefik")).toBe(pinned("traefik", "github.com/traefik/traefik/v3"));
+  expect(tag("daggerEngine")).toBe(pinned("engine", "github.com/dagger/dagger"));
   const externalSecrets = pinned("external-secrets", "github.com/external-secrets/external-secrets");
   expect(tag("externalSecrets")).toBe(externalSecrets);
   expect(requirements("checkov")).toContain(`checkov==${tag("checkov")}`);
@@ -91,7 +92,14 @@ test("Kubernetes' modules are all of the version that belongs to it", () => {
 });
 
 test("the mirror stands for the registries of the table", () => {
-  expect(mirror().registries).toEqual(["docker.io", "gcr.io", "ghcr.io", "quay.io", "registry.k8s.io"]);
+  expect(mirror().registries).toEqual([
+    "docker.io",
+    "gcr.io",
+    "ghcr.io",
+    "quay.io",
+    "registry.dagger.io",
+    "registry.k8s.io",
+  ]);
   expect(mirrorPort({ DAGGERW_MIRROR_PORT: "6000" })).toBe(6000);
   expect(() => mirrorPort({ DAGGERW_MIRROR_PORT: "high" })).toThrow("DAGGERW_MIRROR_PORT is not a port: high");
 });

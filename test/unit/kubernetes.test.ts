@@ -269,6 +269,20 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
     );
   });
 
+  it("waits until a node says anew that it is ready, where the API server remembers one from before", async () => {
+    const at = (lastHeartbeatTime: string) => ({ items: [node("True", "", lastHeartbeatTime)] });
+    objects.set("/api/v1/nodes", at("2026-01-01T10:00:00Z"));
+    let time = Date.parse("2026-01-01T10:00:05.700Z");
+    const since = time;
+    const sleep = async (ms: number) => {
+      time += ms;
+      if (time - since === 3000) objects.set("/api/v1/nodes", at("2026-01-01T10:00:05Z"));
+    };
+    const clock = { now: () => time, sleep };
+    expect(await cluster.waitForNodeReady({ timeoutSeconds: 5, since, log: () => undefined, clock })).toBe("node-1");
+    expect(time - since).toBe(3000);
+  });
+
   it("says what is missing", async () => {
     await expect(cluster.getDeployment("helloworld", "nope")).rejects.toThrow(
       'Reading Deployment helloworld/nope failed (404): "nope" not found',
@@ -366,10 +380,10 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
   });
 });
 
-function node(status: string, message: string) {
+function node(status: string, message: string, lastHeartbeatTime = new Date().toISOString()) {
   return {
     metadata: { name: "node-1" },
-    status: { conditions: [{ type: "Ready", status, reason: "Because", message }] },
+    status: { conditions: [{ type: "Ready", status, reason: "Because", message, lastHeartbeatTime }] },
   };
 }
 

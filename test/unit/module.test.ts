@@ -62,7 +62,7 @@ describe("the module", () => {
           "endToEnd",
         ],
         ...["fmt", "forceUnlock", "ghcrSecret", "kubeconfig", "lintChart", "outputs", "plan", "pushState"],
-        ...["promote", "render", "rescuedState", "rollback"],
+        ...["promote", "render", "removeCluster", "rescuedState", "rollback"],
         ...["status", "testChart", "testInfra", "validate", "watchRegistry", "whoami"],
       ].sort(),
     );

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ImageName } from "../../../pipeline/src/images.js";
 import { goRoot, goVersion } from "../go.js";
 import { type Recipe, treeLayer } from "../images.js";
+import { daggerEngine } from "./engine.js";
 import { gitopsRecipes } from "./gitops.js";
 import {
   actionlintPackages,
@@ -142,6 +143,7 @@ export const recipes: Record<ImageName, Recipe> = {
     config: { Entrypoint: ["/usr/local/bin/moto_server"], Cmd: ["-H", "0.0.0.0"], ExposedPorts: { "5000/tcp": {} } },
   },
   ...gitopsRecipes,
+  daggerEngine,
 };
 
 /** This machine's Go, without what only its own development needs. */

@@ -10,6 +10,7 @@ import { startCluster } from "./cluster.js";
 import { deploy, prepareNamespace } from "./deployment.js";
 import { failAsDrifted } from "./drift.js";
 import { eksCases, type Results } from "./eksScenario.js";
+import { engineCases } from "./engineInCluster.js";
 import { environment } from "./environments.js";
 import { execQuietly } from "./exec.js";
 import { gitopsCases } from "./gitops.js";
@@ -22,6 +23,7 @@ import { type AppRegistry, listTags, requireTag } from "./registry.js";
 import { releaseChainCases } from "./releaseChainCases.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
+import { restartCases } from "./restart.js";
 import { watchCases } from "./watchScenario.js";
 import { commitCases, wholeWay } from "./wholeWay.js";
 
@@ -199,6 +201,24 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async inCluster(source: Directory): Promise<string> {
     return JSON.stringify(await inClusterCases(source));
+  }
+
+  /**
+   * Dagger's engine as a Pod, and calls to it. Returns what each case gave or threw.
+   *
+   * @param chart Dagger's Helm chart
+   */
+  @func({ cache: "never" })
+  async engine(source: Directory, chart: Directory): Promise<string> {
+    return JSON.stringify(await engineCases({ source, chart }));
+  }
+
+  /**
+   * A platform whose node is killed and started again with its state. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async restart(source: Directory): Promise<string> {
+    return JSON.stringify(await restartCases(source));
   }
 
   /**

@@ -1,0 +1,204 @@
+/**
+ * Dagger's engine as a Pod of a node, by Dagger's own Helm chart with the values of clusters/optional/dagger-engine, and calls to
+ * it: of a client in the cluster, and of one outside. The engine of this run is the one that the node itself runs in, so the
+ * one in the cluster has a network of another name and range; what it pulls, a registry of the run has.
+ */
+import { randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { type Container, type Directory, dag, type Service } from "@dagger.io/dagger";
+import { parse, parseAllDocuments } from "yaml";
+import { startCluster, type ThrowawayCluster } from "./cluster.js";
+import { isReady } from "./diagnosis.js";
+import { exec, uncached } from "./exec.js";
+import type { Note } from "./gitops.js";
+import { imageFile } from "./imageFile.js";
+import { images } from "./images.js";
+import type { Cluster, ClusterObject } from "./kubernetes.js";
+import { realClock, withAdvice } from "./steps.js";
+
+const FOLDER = "clusters/optional/dagger-engine";
+const NAMESPACE = "dagger";
+const PORT = 1234;
+const log = (line: string) => console.log(line);
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** What is tried: the repository, and Dagger's chart of the engine's version. */
+export interface Tried {
+  readonly source: Directory;
+  readonly chart: Directory;
+}
+
+/** In the order of its life; one result for each case. */
+export async function engineCases({ source, chart }: Tried): Promise<Record<string, unknown>> {
+  const results: Record<string, unknown> = {};
+  const note: Note = async (name, work) => {
+    const began = Date.now();
+    results[name] = await work().catch(textOf);
+    log(`${name} (${((Date.now() - began) / 1000).toFixed(1)} s): ${JSON.stringify(results[name], undefined, 2)}`);
+  };
+  const registry = await startRegistry();
+  const cluster = await startCluster({ images: [images.daggerEngine], extend: withEngineState, log });
+  try {
+    const { api } = cluster;
+    await api.patchObject(
+      { apiVersion: "v1", kind: "Node", name: "node" },
+      { metadata: { labels: { "dagger.io/engine": "true" } } },
+    );
+    for (const object of await objectsOf({ source, chart }, registry.address)) await api.applyObject(object);
+    await note("ready", () =>
+      withAdvice(
+        () => untilReady(api),
+        () => lastWordsOf(api),
+      ),
+    );
+    const outside = outsideClient(cluster);
+    const tcp = outside.withEnvVariable("_EXPERIMENTAL_DAGGER_RUNNER_HOST", `tcp://node:${PORT}`);
+    await note("tcp from outside", () => run(tcp, ["dagger", "core", "version"]));
+    await note("kube-pod from outside", async () => {
+      const [pod] = await enginePods(api);
+      const host = `kube-pod://${pod?.metadata?.name}?namespace=${NAMESPACE}`;
+      return await run(outside.withEnvVariable("_EXPERIMENTAL_DAGGER_RUNNER_HOST", host), [
+        "dagger",
+        "core",
+        "version",
+      ]);
+    });
+    await note("tcp from a pod", () => fromPod(api));
+    const check = ["dagger", "--progress=plain", "call", "-m", "/source", "check", "--source", "/source"];
+    await note("check", () => run(tcp.withMountedDirectory("/source", source), check));
+    results["its end"] = await lastWordsOf(api);
+  } finally {
+    await Promise.all([cluster.stop(), registry.service.stop({ kill: true })]);
+  }
+  return results;
+}
+
+// --- the cluster ------------------------------------------------------------------------------------------------------
+
+/** The engine makes overlays in its state, which a container's own file system can't hold. */
+const withEngineState = (node: Container) =>
+  node.withMountedCache("/var/lib/dagger-dagger-dagger-helm", dag.cacheVolume(`engine-${randomUUID()}`));
+
+/** What Flux would apply, and Helm of it, with what is different on a node of a run. */
+async function objectsOf({ source, chart }: Tried, mirror: string): Promise<ClusterObject[]> {
+  const folder = source.directory(FOLDER);
+  const { values } = parse(await folder.file("release.yaml").contents()).spec;
+  const engine = {
+    ...values.engine,
+    hostPort: PORT,
+    resources: {},
+    args: ["--network-name", "in-cluster", "--network-cidr", "10.88.0.0/16"],
+    configJson: JSON.stringify({ logLevel: "debug", registries: mirrored(mirror) }),
+  };
+  const { stdout } = await exec(
+    dag
+      .container()
+      .from(images.helm)
+      .withMountedDirectory("/chart", chart)
+      .withNewFile("/values.json", JSON.stringify({ ...values, engine })),
+    ["helm", "template", "dagger", "/chart", "--namespace", NAMESPACE, "--values", "/values.json"],
+  );
+  const files = await Promise.all(["namespace.yaml", "networkpolicy.yaml"].map((name) => folder.file(name).contents()));
+  return [...files, stdout]
+    .flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as ClusterObject))
+    .filter(Boolean);
+}
+
+const enginePods = (api: Cluster) => api.listPods(NAMESPACE, "name=dagger-dagger-helm-engine");
+
+async function untilReady(api: Cluster): Promise<string> {
+  const began = Date.now();
+  for (; Date.now() - began < 180_000; await realClock.sleep(1000)) {
+    const [pod] = await enginePods(api);
+    if (pod && isReady(pod)) return `after ${Math.round((Date.now() - began) / 1000)} s`;
+  }
+  throw new Error("The engine's pod is not ready after 180 s.");
+}
+
+async function lastWordsOf(api: Cluster): Promise<string> {
+  const [pod] = await enginePods(api);
+  const name = pod?.metadata?.name ?? "";
+  const events = (await api.listEvents(NAMESPACE)).map(({ reason, message }) => `${reason}: ${message}`);
+  const source = { namespace: NAMESPACE, pod: name, container: "dagger-engine", previous: false };
+  const said = await api.podLog(source, 60).catch(textOf);
+  return [...events, JSON.stringify(pod?.status?.containerStatuses), said].join("\n");
+}
+
+// --- clients ----------------------------------------------------------------------------------------------------------
+
+/** A machine outside the cluster with Dagger's CLI, kubectl and a kubeconfig. */
+function outsideClient({ service, kubeconfig }: ThrowawayCluster): Container {
+  return dag
+    .container()
+    .from(images.daggerEngine)
+    .withFile("/usr/local/bin/kubectl", dag.container().from(images.node).file("/usr/bin/kubectl"))
+    .withServiceBinding("node", service)
+    .withMountedSecret("/kubeconfig", dag.setSecret(`kubeconfig-${randomUUID()}`, kubeconfig))
+    .withEnvVariable("KUBECONFIG", "/kubeconfig");
+}
+
+async function run(client: Container, args: string[]) {
+  const { code, stdout, stderr } = await exec(uncached(client), args);
+  return { code, stdout: stdout.trim(), ...(code !== 0 && { stderr: stderr.slice(-6000) }) };
+}
+
+/** A runner in the cluster, as clusters/README.md has it. */
+async function fromPod(api: Cluster): Promise<string> {
+  const env = [{ name: "_EXPERIMENTAL_DAGGER_RUNNER_HOST", value: `tcp://dagger-dagger-helm.${NAMESPACE}:${PORT}` }];
+  const containers = [{ name: "runner", image: images.daggerEngine, command: ["dagger", "core", "version"], env }];
+  const metadata = { name: "runner", namespace: "default", labels: { "dagger.io/client": "true" } };
+  await api.applyObject({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata,
+    spec: { restartPolicy: "Never", containers },
+  } as ClusterObject);
+  const look = () => api.listPods("default", "dagger.io/client=true");
+  let phase = "";
+  for (let second = 0; second < 60 && phase !== "Succeeded" && phase !== "Failed"; second++) {
+    await realClock.sleep(1000);
+    phase = (await look())[0]?.status?.phase ?? "";
+  }
+  const said = await api.podLog({ namespace: "default", pod: "runner", container: "runner", previous: false }, 50);
+  return `${phase}: ${said.trim()}`;
+}
+
+// --- what the engine in the cluster pulls -----------------------------------------------------------------------------
+
+/** The images of `check`. */
+const PULLED = [images.helm, images.kubeconform, images.actionlint, images.tflint, images.terraform];
+
+const hosts = ["docker.io", "ghcr.io"];
+
+const mirrored = (address: string) => ({
+  ...Object.fromEntries(hosts.map((host) => [host, { mirrors: [address] }])),
+  [address]: { http: true },
+});
+
+/** A registry with those images, for a host whose containers reach no other. */
+async function startRegistry(): Promise<{ service: Service; address: string }> {
+  const storage = "/var/lib/registry";
+  const server = dag.container().from(images.registry).withEnvVariable("OTEL_TRACES_EXPORTER", "none");
+  let pusher = server.withFile("/crane", await imageFile(images.crane, "crane"));
+  for (const image of PULLED)
+    pusher = pusher.withMountedFile(
+      `/images/${image.replace(/^ghcr\.io\//, "")}.tar`,
+      dag.container().from(image).asTarball(),
+    );
+  const push = `registry serve /etc/distribution/config.yml >/tmp/registry.log 2>&1 &
+server=$!
+until /crane catalog --insecure localhost:5000 >/dev/null 2>&1; do sleep 0.1; done
+cd /images
+find . -name '*.tar' | while read -r file; do
+  image=\${file#./}
+  /crane push --insecure "$file" "localhost:5000/\${image%.tar}"
+done
+kill "$server"; wait`;
+  const service = server
+    .withDirectory(storage, pusher.withExec(["sh", "-euc", push]).directory(storage))
+    .withExposedPort(5000)
+    .asService({ args: ["registry", "serve", "/etc/distribution/config.yml"] });
+  await service.start();
+  const { address } = await lookup(await service.hostname(), { family: 4 });
+  return { service, address: `${address}:5000` };
+}
