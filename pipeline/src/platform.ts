@@ -12,9 +12,13 @@ import type { Log } from "./steps.js";
 /** What Terraform installs on EKS, for a throwaway cluster. */
 export const LOCAL = "clusters/local";
 
-/** The images of `clusters/local`, so that they lie on the node from the start. */
-export async function localImages(source: Directory): Promise<string[]> {
-  const files = await Promise.all((await source.glob(`${LOCAL}/*.yaml`)).map((path) => source.file(path).contents()));
+/** What a platform may have besides, each in a folder of its own. */
+const ADDONS = `${LOCAL}/addons`;
+
+/** The images of folders of clusters/, so that they lie on the node from the start. */
+async function imagesOf(source: Directory, folders: readonly string[]): Promise<string[]> {
+  const paths = (await Promise.all(folders.map((folder) => source.glob(`${folder}/*.yaml`)))).flat();
+  const files = await Promise.all(paths.map((path) => source.file(path).contents()));
   return [...new Set(files.flatMap((text) => [...text.matchAll(/^ +image: (\S+)$/gm)].map(([, image = ""]) => image)))];
 }
 
@@ -29,6 +33,8 @@ export interface PlatformOptions {
   /** Whose folder of clusters/ Flux follows. */
   readonly environment: EnvironmentEntry;
   readonly registry?: AppRegistry;
+  /** Folders of clusters/local/addons that it shall have too. */
+  readonly addons?: readonly string[];
   /** Another way to start the git server. */
   readonly startGit?: typeof startGitServer;
   readonly log: Log;
@@ -39,9 +45,10 @@ export interface PlatformOptions {
  * what an environment's folder says, by the same files as on EKS. Returns when Flux is ready.
  */
 export async function startPlatform(options: PlatformOptions): Promise<ThrowawayPlatform> {
-  const { source, environment, registry, startGit = startGitServer, log } = options;
+  const { source, environment, registry, addons = [], startGit = startGitServer, log } = options;
+  const folders = [LOCAL, ...addons.map(pathOf)];
   const opened = await Promise.allSettled([
-    localImages(source).then((local) => startCluster({ registry, images: [...fluxImages, ...local], log })),
+    imagesOf(source, folders).then((local) => startCluster({ registry, images: [...fluxImages, ...local], log })),
     repositoryOf(source, environment).then((at) => startGit(source, at)),
   ] as const);
   const [cluster, git] = opened;
@@ -63,8 +70,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Throwaway
   }
 }
 
+const pathOf = (addon: string) => `${ADDONS}/${addon}`;
+
 async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): Promise<void> {
-  const { source, environment, registry, log } = options;
+  const { source, environment, registry, addons = [], log } = options;
   const { api, git } = platform;
   const { remote, address } = git;
   const standIn = { host: hostOf(remote.url), address, authority: remote.authority };
@@ -73,7 +82,8 @@ async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): 
     // The secret to pull with is there before the first pod.
     prepareNamespace({ source, environment, target: platform }, registry),
   ]);
-  await followBranch(api, remote, folderOf(environment), [{ name: "platform", path: LOCAL }]);
+  const first = [{ name: "platform", path: LOCAL }, ...addons.map((name) => ({ name, path: pathOf(name) }))];
+  await followBranch(api, remote, folderOf(environment), first);
   log(`Flux is installed and follows ${folderOf(environment)} of ${remote.url}, which is a git server of this run`);
   await waitForFlux(api, log);
 }

@@ -191,7 +191,7 @@ async function conditionsOf(api: Cluster): Promise<string> {
 // ----------------------------------------------------------------------------------------------------------------------
 
 /** Looks twice a second until there is something. */
-async function until<T>(what: string, look: () => Promise<T | false>, timeoutSeconds = 120): Promise<T> {
+export async function until<T>(what: string, look: () => Promise<T | false>, timeoutSeconds = 120): Promise<T> {
   for (const end = Date.now() + timeoutSeconds * 1000; Date.now() < end; await realClock.sleep(500)) {
     const found = await look();
     if (found) return found;

@@ -7,6 +7,7 @@ import { sampleRegistry } from "./app.js";
 import { analysed, answersOf, commit, openPlatform, startClient } from "./canary.js";
 import { ci } from "./ci.js";
 import { startCluster } from "./cluster.js";
+import { addonCases } from "./clusterAddons.js";
 import { deploy, prepareNamespace } from "./deployment.js";
 import { failAsDrifted } from "./drift.js";
 import { eksCases, type Results } from "./eksScenario.js";
@@ -199,6 +200,14 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async inCluster(source: Directory): Promise<string> {
     return JSON.stringify(await inClusterCases(source));
+  }
+
+  /**
+   * Network policies that are enforced, and a pull secret from a secret store. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async clusterAddons(source: Directory): Promise<string> {
+    return JSON.stringify(await addonCases(source));
   }
 
   /**
