@@ -1,13 +1,13 @@
 // Makes pipeline/gitops/: what installs Flux, as `flux install` does it; and most of clusters/local/: what Terraform installs on
 // EKS beside it, Flagger with its load tester as their charts do, metrics-server, and the CRD of the ServiceMonitors; in addons/,
-// External Secrets.
+// External Secrets, and the CRDs of Gateway API.
 //
 //   npm run gitops-manifests
 //
 // The sources are Go modules, fetched and verified by `go mod download`, at the versions of pipeline/src/images.ts; kustomize
 // and Helm are built by Go. Run it after changing one of those images, then `npm run test:unit`.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -194,10 +194,23 @@ function externalSecrets(): string {
   return [...crds, rendered].join("---\n");
 }
 
+/** Gateway API's kinds of the standard channel, in the version that Traefik is built with. */
+function gatewayApi(): string {
+  const traefik = download(`github.com/traefik/traefik/v3@${tagOf("traefik")}`);
+  const api = "sigs.k8s.io/gateway-api";
+  const [, version] = new RegExp(`^\\s*${api} (\\S+)`, "m").exec(readFileSync(join(traefik, "go.mod"), "utf8")) ?? [];
+  const folder = join(download(`${api}@${version}`), "config/crd/standard");
+  return readdirSync(folder)
+    .map((name) => storedVersion(readFileSync(join(folder, name), "utf8")))
+    .join("---\n");
+}
+
 /** A CRD without its other versions, and without what is for people: three quarters of it. */
 function storedVersion(text: string): string {
   // A field that is called so is no text.
-  const crd = parse(text, (key, value) => (key === "description" && typeof value === "string" ? undefined : value));
+  const { status, ...crd } = parse(text, (key, value) =>
+    key === "description" && typeof value === "string" ? undefined : value,
+  );
   crd.spec.versions = crd.spec.versions.filter((version: { storage: boolean }) => version.storage);
   return stringify(crd);
 }
@@ -224,8 +237,9 @@ try {
   write(platformFolder, "flagger", chart("flagger", "flagger", "flagger", flaggerValues));
   const loadtester = chart("loadtester", "flagger-loadtester", "helloworld", loadtesterValues);
   write(platformFolder, "flagger-loadtester", loadtester);
-  const crd = "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml";
   write(join(addonsFolder, "external-secrets"), "external-secrets", externalSecrets());
+  write(join(addonsFolder, "traefik"), "gateway-api", gatewayApi());
+  const crd = "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml";
   write(platformFolder, "servicemonitor", readFileSync(join(download(prometheusOperator), crd), "utf8"));
 } finally {
   rmSync(work, { recursive: true, force: true });

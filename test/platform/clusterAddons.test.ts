@@ -1,5 +1,5 @@
 // What clusters/local/addons brings to a real node (scenarios/clusterAddons.ts). The embedded engine has their images only when
-// somebody asked for them: ./daggerw engine gitops
+// somebody asked for them: ./daggerw engine addons
 import { beforeAll, describe, expect, it } from "vitest";
 import { daggerw } from "../engine/daggerw.js";
 import { scenario } from "../engine/scenario.js";

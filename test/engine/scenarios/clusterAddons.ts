@@ -6,8 +6,8 @@ import type { Directory } from "@dagger.io/dagger";
 import type { V1Secret } from "@kubernetes/client-node";
 import { sampleRegistry } from "./app.js";
 import { APP_URL, analysed, clientPod, commit } from "./canary.js";
+import { collector, until } from "./cases.js";
 import { environment } from "./environments.js";
-import { until } from "./inCluster.js";
 import { type Cluster, type ClusterObject, PULL_SECRET } from "./kubernetes.js";
 import { startPlatform } from "./platform.js";
 import type { AppRegistry } from "./registry.js";
@@ -30,11 +30,7 @@ export async function addonCases(source: Directory): Promise<Record<string, unkn
     addons: ["kube-router", "external-secrets"],
     log,
   });
-  const results: Record<string, unknown> = {};
-  const note = async (name: string, work: () => Promise<unknown>) => {
-    results[name] = await work().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-    log(`${name}: ${JSON.stringify(results[name], undefined, 2)}`);
-  };
+  const { results, note } = collector();
   try {
     await note("installed", async () => (await analysed(platform, ["Initialized"], async () => undefined)).serves);
     await note("reached", () => reached(platform.api));

@@ -13,6 +13,7 @@ import { failAsDrifted } from "./drift.js";
 import { eksCases, type Results } from "./eksScenario.js";
 import { environment } from "./environments.js";
 import { execQuietly } from "./exec.js";
+import { gatewayCases } from "./gateway.js";
 import { gitopsCases } from "./gitops.js";
 import { gitopsBench } from "./gitopsBench.js";
 import { images } from "./images.js";
@@ -208,6 +209,15 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async clusterAddons(source: Directory): Promise<string> {
     return JSON.stringify(await addonCases(source));
+  }
+
+  /**
+   * A good and a faulty version that a gateway brings to users step by step. Returns how each analysis ended, and what users were
+   * answered at each step.
+   */
+  @func({ cache: "never" })
+  async gateway(source: Directory): Promise<string> {
+    return JSON.stringify(await gatewayCases(source));
   }
 
   /**
