@@ -3,7 +3,7 @@
  * makes the secret to pull the application's image with.
  */
 import type { Directory } from "@dagger.io/dagger";
-import type { V1Secret } from "@kubernetes/client-node";
+import type { V1DaemonSet, V1Secret } from "@kubernetes/client-node";
 import { sampleRegistry } from "./app.js";
 import { APP_URL, analysed, clientPod, commit } from "./canary.js";
 import { collector, until } from "./cases.js";
@@ -57,8 +57,14 @@ async function withNetworkPolicy(source: Directory): Promise<Directory> {
 
 // --- network policy ---------------------------------------------------------------------------------------------------
 
+const enforcer = { apiVersion: "apps/v1", kind: "DaemonSet", namespace: "kube-system", name: "kube-router" };
+
 /** Where from the application is reached: the last answers to pods that differ in nothing but their namespaces. */
 async function reached(api: Cluster): Promise<Record<string, string[]>> {
+  await until("kube-router", async () => {
+    const found = (await api.findObject(enforcer)) as V1DaemonSet | undefined;
+    return found?.status?.numberReady === 1;
+  });
   await api.ensureNamespace(INGRESS);
   const from = [namespace, INGRESS, "default"];
   for (const place of from) await api.applyObject(clientPod("knock", knock, place));
