@@ -1,12 +1,13 @@
 // Makes pipeline/gitops/: what installs Flux, as `flux install` does it; and most of clusters/local/: what Terraform installs on
-// EKS beside it, Flagger with its load tester as their charts do, metrics-server, and the CRD of the ServiceMonitors.
+// EKS beside it, Flagger with its load tester as their charts do, metrics-server, and the CRD of the ServiceMonitors; in addons/,
+// External Secrets, and the CRDs of Gateway API.
 //
 //   npm run gitops-manifests
 //
 // The sources are Go modules, fetched and verified by `go mod download`, at the versions of pipeline/src/images.ts; kustomize
 // and Helm are built by Go. Run it after changing one of those images, then `npm run test:unit`.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,6 +39,7 @@ const prometheusOperator = "github.com/prometheus-operator/prometheus-operator@v
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const fluxFolder = join(root, "pipeline", "gitops");
 const platformFolder = join(root, "clusters", "local");
+const addonsFolder = join(platformFolder, "addons");
 const work = mkdtempSync(join(tmpdir(), "gitops-"));
 
 const tagOf = (image: ImageName) => images[image].replace(/^.+:/, "");
@@ -109,16 +111,17 @@ function fluxManifests(): string {
 /** A chart in Flagger's module, rendered for a namespace; `patches` change what it has no value for. */
 function chart(name: string, release: string, namespace: string, values: object, patches: object[] = []): string {
   const folder = join(download(`github.com/fluxcd/flagger@v${tagOf("flagger")}`), "charts", name);
-  const helm = `helm.sh/helm/v4/cmd/helm@v${tagOf("helm")}`;
   // Helm leaves the namespace to its caller.
   kustomization(name, { namespace, resources: ["rendered.yaml"], patches });
   const file = join(work, name, "values.yaml");
   writeFileSync(file, stringify(values));
-  const options = ["--namespace", namespace, "--include-crds", "--values", file];
-  const rendered = run("go", "run", helm, "template", release, folder, ...options);
+  const rendered = helmTemplate(release, folder, ["--namespace", namespace, "--include-crds", "--values", file]);
   writeFileSync(join(work, name, "rendered.yaml"), rendered);
   return run("go", "run", kustomize, "build", join(work, name));
 }
+
+const helmTemplate = (release: string, folder: string, options: string[]) =>
+  run("go", "run", `helm.sh/helm/v4/cmd/helm@v${tagOf("helm")}`, "template", release, folder, ...options);
 
 /** What terraform/modules/flagger sets, without what is about its cluster. */
 const secured = (more: object) => ({
@@ -166,9 +169,63 @@ function metricsServer(): string {
   return run("go", "run", kustomize, "build", join(work, "metrics-server"));
 }
 
+/** What terraform/modules/external-secrets sets, without its webhook: that checks what is written and converts old versions. */
+const externalSecretsValues = {
+  image: { repository: images.externalSecrets.replace(/:[^:]+$/, ""), tag: tagOf("externalSecrets") },
+  processPushSecret: false,
+  processClusterPushSecret: false,
+  processClusterExternalSecret: false,
+  webhook: { create: false },
+  certController: { create: false },
+  resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "256Mi" } },
+};
+
+/** External Secrets with the kinds that are used, in the version that is stored. */
+function externalSecrets(): string {
+  const module = download(`github.com/external-secrets/external-secrets@${tagOf("externalSecrets")}`);
+  const folder = join(work, "external-secrets");
+  copy(join(module, "deploy/charts/external-secrets"), folder);
+  // Another project's chart, which is off by default and not in the module.
+  const { dependencies, ...description } = parse(readFileSync(join(folder, "Chart.yaml"), "utf8"));
+  writeFileSync(join(folder, "Chart.yaml"), stringify(description));
+  const file = join(folder, "own-values.yaml");
+  writeFileSync(file, stringify(externalSecretsValues));
+  const rendered = helmTemplate("external-secrets", folder, ["--namespace", "external-secrets", "--values", file]);
+  const kinds = [
+    "external-secrets.io_clustersecretstores",
+    "external-secrets.io_externalsecrets",
+    "external-secrets.io_secretstores",
+    "generators.external-secrets.io_generatorstates",
+  ];
+  const crds = kinds.map((kind) => storedVersion(readFileSync(join(module, `config/crds/bases/${kind}.yaml`), "utf8")));
+  return [...crds, rendered].join("---\n");
+}
+
+/** Gateway API's kinds of the standard channel, in the version that Traefik is built with. */
+function gatewayApi(): string {
+  const traefik = download(`github.com/traefik/traefik/v3@${tagOf("traefik")}`);
+  const api = "sigs.k8s.io/gateway-api";
+  const [, version] = new RegExp(`^\\s*${api} (\\S+)`, "m").exec(readFileSync(join(traefik, "go.mod"), "utf8")) ?? [];
+  const folder = join(download(`${api}@${version}`), "config/crd/standard");
+  return readdirSync(folder)
+    .map((name) => storedVersion(readFileSync(join(folder, name), "utf8")))
+    .join("---\n");
+}
+
+/** A CRD without its other versions, and without what is for people: three quarters of it. */
+function storedVersion(text: string): string {
+  // A field that is called so is no text.
+  const { status, ...crd } = parse(text, (key, value) =>
+    key === "description" && typeof value === "string" ? undefined : value,
+  );
+  crd.spec.versions = crd.spec.versions.filter((version: { storage: boolean }) => version.storage);
+  return stringify(crd);
+}
+
 /** Writes the CRDs and the rest to two files: who applies them waits for the former before the latter's objects. */
 function write(out: string, name: string, text: string): void {
-  const documents = parseAllDocuments(text).filter((one) => one.contents !== null);
+  mkdirSync(out, { recursive: true });
+  const documents = parseAllDocuments(text).filter((one) => one.toJS() !== null);
   const isCrd = (one: (typeof documents)[number]) => one.get("kind") === "CustomResourceDefinition";
   for (const [file, found] of [
     [`${name}-crds.yaml`, documents.filter(isCrd)],
@@ -182,12 +239,13 @@ function write(out: string, name: string, text: string): void {
 }
 
 try {
-  mkdirSync(fluxFolder, { recursive: true });
   write(fluxFolder, "flux", fluxManifests());
   write(platformFolder, "metrics-server", metricsServer());
   write(platformFolder, "flagger", chart("flagger", "flagger", "flagger", flaggerValues, [flaggerAtOnce]));
   const loadtester = chart("loadtester", "flagger-loadtester", "helloworld", loadtesterValues);
   write(platformFolder, "flagger-loadtester", loadtester);
+  write(join(addonsFolder, "external-secrets"), "external-secrets", externalSecrets());
+  write(join(addonsFolder, "traefik"), "gateway-api", gatewayApi());
   const crd = "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml";
   write(platformFolder, "servicemonitor", readFileSync(join(download(prometheusOperator), crd), "utf8"));
 } finally {

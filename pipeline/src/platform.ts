@@ -12,9 +12,13 @@ import type { Log } from "./steps.js";
 /** What Terraform installs on EKS, for a throwaway cluster. */
 export const LOCAL = "clusters/local";
 
-/** The images of `clusters/local`, so that they lie on the node from the start. */
-export async function localImages(source: Directory): Promise<string[]> {
-  const files = await Promise.all((await source.glob(`${LOCAL}/*.yaml`)).map((path) => source.file(path).contents()));
+/** What a platform may have besides, each in a folder of its own. */
+const ADDONS = `${LOCAL}/addons`;
+
+/** The images of folders of clusters/, so that they lie on the node from the start. */
+async function imagesOf(source: Directory, folders: readonly string[]): Promise<string[]> {
+  const paths = (await Promise.all(folders.map((folder) => source.glob(`${folder}/*.yaml`)))).flat();
+  const files = await Promise.all(paths.map((path) => source.file(path).contents()));
   return [...new Set(files.flatMap((text) => [...text.matchAll(/^ +image: (\S+)$/gm)].map(([, image = ""]) => image)))];
 }
 
@@ -31,6 +35,8 @@ export interface PlatformOptions {
   readonly registry?: AppRegistry;
   /** A name under which what the node has outlives it; see `ClusterOptions`. */
   readonly state?: string;
+  /** Folders of clusters/local/addons that it shall have too. */
+  readonly addons?: readonly string[];
   /** Another way to start the git server. */
   readonly startGit?: typeof startGitServer;
   readonly log: Log;
@@ -38,8 +44,9 @@ export interface PlatformOptions {
 
 /** Starts a node with the images of a platform on it; with the state of one before, it is that platform again. */
 export async function startPlatformNode(options: Omit<PlatformOptions, "environment">): Promise<ThrowawayCluster> {
-  const { source, registry, state, log } = options;
-  return await startCluster({ registry, images: [...fluxImages, ...(await localImages(source))], state, log });
+  const { source, registry, addons = [], state, log } = options;
+  const installed = await imagesOf(source, [LOCAL, ...addons.map(pathOf)]);
+  return await startCluster({ registry, images: [...fluxImages, ...installed], state, log });
 }
 
 /**
@@ -71,8 +78,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Throwaway
   }
 }
 
+const pathOf = (addon: string) => `${ADDONS}/${addon}`;
+
 async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): Promise<void> {
-  const { source, environment, registry, log } = options;
+  const { source, environment, registry, addons = [], log } = options;
   const { api, git } = platform;
   const { remote, address } = git;
   const standIn = { host: hostOf(remote.url), address, authority: remote.authority };
@@ -81,7 +90,8 @@ async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): 
     // The secret to pull with is there before the first pod.
     prepareNamespace({ source, environment, target: platform }, registry),
   ]);
-  await followBranch(api, remote, folderOf(environment), [{ name: "platform", path: LOCAL }]);
+  const first = [{ name: "platform", path: LOCAL }, ...addons.map((name) => ({ name, path: pathOf(name) }))];
+  await followBranch(api, remote, folderOf(environment), first);
   log(`Flux is installed and follows ${folderOf(environment)} of ${remote.url}, which is a git server of this run`);
   await waitForFlux(api, log);
 }

@@ -7,11 +7,11 @@ import { parseReference } from "../../embedded/src/images.js";
 import { images } from "../../pipeline/src/images.js";
 
 const local = "clusters/local";
+const addons = readdirSync(`${local}/addons`).map((name) => `${local}/addons/${name}`);
 const read = (path: string) => parseAllDocuments(readFileSync(path, "utf8")).map((one) => one.toJS());
-const files = ["pipeline/gitops", local].flatMap((folder) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith(".yaml"))
-    .map((name) => `${folder}/${name}`),
+const filesIn = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+const files = ["pipeline/gitops", local, ...addons].flatMap((folder) =>
+  filesIn(folder).map((name) => `${folder}/${name}`),
 );
 const all = files.flatMap(read);
 const find = (kind: string, name: string) =>
@@ -22,7 +22,7 @@ const imagesIn = (objects: unknown[]) =>
 
 test("every image in them is one of the table", () => {
   const found = imagesIn(all);
-  expect(found.length).toBe(8);
+  expect(found.length).toBe(11);
   for (const image of found) expect(Object.values(images)).toContain(image);
 });
 
@@ -54,10 +54,40 @@ test("the CRDs are apart from the objects that need them", () => {
   }
 });
 
-test("Flux applies every file of clusters/local", () => {
-  const [{ resources }] = read(`${local}/kustomization.yaml`);
-  const others = readdirSync(local).filter((name) => name.endsWith(".yaml") && name !== "kustomization.yaml");
+test.each([local, ...addons])("Flux applies every file of %s", (folder) => {
+  const [{ resources }] = read(`${folder}/kustomization.yaml`);
+  const others = filesIn(folder).filter((name) => name !== "kustomization.yaml");
   expect([...resources].sort()).toEqual(others.sort());
+});
+
+test("kube-router knows the node's addresses of Services", () => {
+  const [, range] = /service_cidr=(\S+)/.exec(readFileSync("pipeline/node/start", "utf8")) ?? [];
+  const [{ args }] = find("DaemonSet", "kube-router").spec.template.spec.containers;
+  expect(args).toContain(`--service-cluster-ip-range=${range}`);
+});
+
+test("Gateway API is of the standard channel, and the version that Traefik is built with", () => {
+  const module = readFileSync("embedded/go/traefik/go.mod", "utf8");
+  const [, version] = /sigs\.k8s\.io\/gateway-api (\S+)/.exec(module) ?? [];
+  const kinds = read(`${local}/addons/traefik/gateway-api-crds.yaml`);
+  expect(kinds.map(({ spec }) => spec.names.kind)).toEqual(
+    expect.arrayContaining(["GatewayClass", "Gateway", "HTTPRoute"]),
+  );
+  for (const { metadata } of kinds) {
+    expect(metadata.annotations["gateway.networking.k8s.io/bundle-version"]).toBe(version);
+    expect(metadata.annotations["gateway.networking.k8s.io/channel"]).toBe("standard");
+  }
+});
+
+test("the Gateway is the one of the chart's example, and listens where Traefik does", () => {
+  const [values] = read("appManifests/ci/canary-gateway-values.yaml");
+  const [{ name, namespace }] = values.canary.gateway.refs;
+  const { metadata, spec } = find("Gateway", name);
+  expect(metadata.namespace).toBe(namespace);
+  const [{ args, ports }] = find("Deployment", "traefik").spec.template.spec.containers;
+  const [{ port }] = spec.listeners;
+  expect(args).toContain(`--entryPoints.web.address=:${port}`);
+  expect(ports).toContainEqual({ name: "web", containerPort: port });
 });
 
 test("Prometheus is where Terraform's is, and Flagger and the chart ask it there", () => {

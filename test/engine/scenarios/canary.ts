@@ -13,7 +13,8 @@ import { imageRepository } from "./releaseFile.js";
 import { type Log, realClock } from "./steps.js";
 
 const local = environment("local");
-const canary = {
+/** Where Flagger says how far it is. */
+export const canary = {
   apiVersion: "flagger.app/v1beta1",
   kind: "Canary",
   namespace: local.namespace,
@@ -31,12 +32,16 @@ export interface Analysis {
 }
 
 /** A platform that Flux makes of clusters/local and clusters/dev, where a pod that never gets Ready is given up soon. */
-export async function openPlatform(source: Directory, log: Log): Promise<ThrowawayPlatform> {
+export async function openPlatform(
+  source: Directory,
+  log: Log,
+  addons?: readonly string[],
+): Promise<ThrowawayPlatform> {
   const registry = await sampleRegistry(source, await imageRepository(source, local));
   const file = local.releaseFile;
   const text = await source.file(file).contents();
   const patient = text.replace(/progressDeadlineSeconds: \d+/, "progressDeadlineSeconds: 20");
-  return await startPlatform({ source: source.withNewFile(file, patient), environment: local, registry, log });
+  return await startPlatform({ source: source.withNewFile(file, patient), environment: local, registry, addons, log });
 }
 
 /** Commits a tag. */

@@ -5,6 +5,7 @@
 import type { Directory } from "@dagger.io/dagger";
 import type { CoreV1Api, V1Pod, V1PodDisruptionBudget, V2HorizontalPodAutoscaler } from "@kubernetes/client-node";
 import { APP_URL, analysed, answersOf, clientPod, openPlatform, startClient } from "./canary.js";
+import { collector, until } from "./cases.js";
 import { isReady } from "./diagnosis.js";
 import { environment } from "./environments.js";
 import { type Cluster, clusterError, inspectKubeconfig } from "./kubernetes.js";
@@ -23,11 +24,7 @@ const autoscaler = { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscale
 /** In the order of its life; one result for each case. */
 export async function inClusterCases(source: Directory): Promise<Record<string, unknown>> {
   const platform = await openPlatform(await withReplicas(source, 2, 3), log);
-  const results: Record<string, unknown> = {};
-  const note = async (name: string, work: () => Promise<unknown>) => {
-    results[name] = await work().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-    log(`${name}: ${JSON.stringify(results[name], undefined, 2)}`);
-  };
+  const { results, note } = collector();
   try {
     await note("installed", async () => (await analysed(platform, ["Initialized"], async () => undefined)).serves);
     await note("drain", () => drained(platform));
@@ -186,15 +183,4 @@ function standingOf({ status }: V2HorizontalPodAutoscaler) {
 async function conditionsOf(api: Cluster): Promise<string> {
   const { status } = await autoscalerOf(api);
   return (status?.conditions ?? []).map(({ type, status, message }) => `${type} ${status}: ${message}`).join("\n");
-}
-
-// ----------------------------------------------------------------------------------------------------------------------
-
-/** Looks twice a second until there is something. */
-async function until<T>(what: string, look: () => Promise<T | false>, timeoutSeconds = 120): Promise<T> {
-  for (const end = Date.now() + timeoutSeconds * 1000; Date.now() < end; await realClock.sleep(500)) {
-    const found = await look();
-    if (found) return found;
-  }
-  throw new Error(`not within ${timeoutSeconds} s: ${what}`);
 }

@@ -7,12 +7,14 @@ import { sampleRegistry } from "./app.js";
 import { analysed, answersOf, commit, openPlatform, startClient } from "./canary.js";
 import { ci } from "./ci.js";
 import { startCluster } from "./cluster.js";
+import { addonCases } from "./clusterAddons.js";
 import { deploy, prepareNamespace } from "./deployment.js";
 import { failAsDrifted } from "./drift.js";
 import { eksCases, type Results } from "./eksScenario.js";
 import { engineCases } from "./engineInCluster.js";
 import { environment } from "./environments.js";
 import { execQuietly } from "./exec.js";
+import { gatewayCases } from "./gateway.js";
 import { gitopsCases } from "./gitops.js";
 import { gitopsBench } from "./gitopsBench.js";
 import { images } from "./images.js";
@@ -219,6 +221,23 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async restart(source: Directory): Promise<string> {
     return JSON.stringify(await restartCases(source));
+  }
+
+  /**
+   * Network policies that are enforced, and a pull secret from a secret store. Returns what each case gave or threw.
+   */
+  @func({ cache: "never" })
+  async clusterAddons(source: Directory): Promise<string> {
+    return JSON.stringify(await addonCases(source));
+  }
+
+  /**
+   * A good and a faulty version that a gateway brings to users step by step. Returns how each analysis ended, and what users were
+   * answered at each step.
+   */
+  @func({ cache: "never" })
+  async gateway(source: Directory): Promise<string> {
+    return JSON.stringify(await gatewayCases(source));
   }
 
   /**
