@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { isScalar, parse, parseDocument, visit } from "yaml";
+import { images } from "../../pipeline/src/images.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(root + path, "utf8");
@@ -94,7 +95,9 @@ describe("clusters/optional/dagger-engine", () => {
   const object = (file: string) => parse(read(`${folder}/${file}`));
 
   test("is the engine of the CLI's version", () => {
-    expect(`v${object("source.yaml").spec.ref.tag}`).toBe(parse(read("dagger.json")).engineVersion);
+    const { engineVersion } = parse(read("dagger.json"));
+    expect(`v${object("source.yaml").spec.ref.tag}`).toBe(engineVersion);
+    expect(images.daggerEngine).toBe(`registry.dagger.io/engine:${engineVersion}`);
   });
 
   test("the kustomization lists every other file", () => {

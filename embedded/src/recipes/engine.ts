@@ -32,6 +32,9 @@ const files: Record<string, Entry> = {
   "/usr/bin/buildctl": { link: "/usr/bin/dial-stdio" },
   "/usr/local/bin/tini": { link: "/usr/bin/tini" },
   "/usr/local/bin/runc": { link: "/usr/sbin/runc" },
+  // Where the engine looks for them; Debian has them in sbin.
+  "/usr/bin/xtables-legacy-multi": { link: "/usr/sbin/xtables-legacy-multi" },
+  "/usr/bin/xtables-nft-multi": { link: "/usr/sbin/xtables-nft-multi" },
   ...Object.fromEntries(plugins.map((name) => [`/opt/cni/bin/${name}`, { link: `/usr/lib/cni/${name}` }])),
   "/usr/local/share/ca-certificates": { folder: 0o755 },
   "/var/lib/dagger": { folder: 0o755 },

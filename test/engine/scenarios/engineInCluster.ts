@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { type Container, type Directory, dag, type Service } from "@dagger.io/dagger";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { isReady } from "./diagnosis.js";
 import { exec, uncached } from "./exec.js";
@@ -19,6 +19,7 @@ import { realClock, withAdvice } from "./steps.js";
 const FOLDER = "clusters/optional/dagger-engine";
 const NAMESPACE = "dagger";
 const PORT = 1234;
+const VERSION = ["dagger", "-s", "core", "version"];
 const log = (line: string) => console.log(line);
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
@@ -44,7 +45,7 @@ export async function engineCases({ source, chart }: Tried): Promise<Record<stri
       { apiVersion: "v1", kind: "Node", name: "node" },
       { metadata: { labels: { "dagger.io/engine": "true" } } },
     );
-    for (const object of await objectsOf({ source, chart }, registry.address)) await api.applyObject(object);
+    await install({ source, chart }, cluster, registry.address);
     await note("ready", () =>
       withAdvice(
         () => untilReady(api),
@@ -53,20 +54,15 @@ export async function engineCases({ source, chart }: Tried): Promise<Record<stri
     );
     const outside = outsideClient(cluster);
     const tcp = outside.withEnvVariable("_EXPERIMENTAL_DAGGER_RUNNER_HOST", `tcp://node:${PORT}`);
-    await note("tcp from outside", () => run(tcp, ["dagger", "core", "version"]));
+    await note("tcp from outside", () => run(tcp, VERSION));
     await note("kube-pod from outside", async () => {
       const [pod] = await enginePods(api);
       const host = `kube-pod://${pod?.metadata?.name}?namespace=${NAMESPACE}`;
-      return await run(outside.withEnvVariable("_EXPERIMENTAL_DAGGER_RUNNER_HOST", host), [
-        "dagger",
-        "core",
-        "version",
-      ]);
+      return await run(outside.withEnvVariable("_EXPERIMENTAL_DAGGER_RUNNER_HOST", host), VERSION);
     });
     await note("tcp from a pod", () => fromPod(api));
-    const check = ["dagger", "--progress=plain", "call", "-m", "/source", "check", "--source", "/source"];
+    const check = ["dagger", "--progress=plain", "call", "-m", "/source", "--source", "/source", "check"];
     await note("check", () => run(tcp.withMountedDirectory("/source", source), check));
-    results["its end"] = await lastWordsOf(api);
   } finally {
     await Promise.all([cluster.stop(), registry.service.stop({ kill: true })]);
   }
@@ -79,29 +75,34 @@ export async function engineCases({ source, chart }: Tried): Promise<Record<stri
 const withEngineState = (node: Container) =>
   node.withMountedCache("/var/lib/dagger-dagger-dagger-helm", dag.cacheVolume(`engine-${randomUUID()}`));
 
-/** What Flux would apply, and Helm of it, with what is different on a node of a run. */
-async function objectsOf({ source, chart }: Tried, mirror: string): Promise<ClusterObject[]> {
+/** What Flux does with the folder: namespace and network policy, and a Helm release, whose chart no registry here has. */
+async function install({ source, chart }: Tried, cluster: ThrowawayCluster, mirror: string): Promise<void> {
   const folder = source.directory(FOLDER);
+  for (const name of ["namespace.yaml", "networkpolicy.yaml"])
+    await cluster.api.applyObject(parse(await folder.file(name).contents()));
   const { values } = parse(await folder.file("release.yaml").contents()).spec;
+  // A small node in an engine whose network has the usual name and range.
   const engine = {
     ...values.engine,
     hostPort: PORT,
     resources: {},
     args: ["--network-name", "in-cluster", "--network-cidr", "10.88.0.0/16"],
-    configJson: JSON.stringify({ logLevel: "debug", registries: mirrored(mirror) }),
+    configJson: JSON.stringify({ registries: mirrored(mirror) }),
   };
-  const { stdout } = await exec(
-    dag
-      .container()
-      .from(images.helm)
-      .withMountedDirectory("/chart", chart)
-      .withNewFile("/values.json", JSON.stringify({ ...values, engine })),
-    ["helm", "template", "dagger", "/chart", "--namespace", NAMESPACE, "--values", "/values.json"],
-  );
-  const files = await Promise.all(["namespace.yaml", "networkpolicy.yaml"].map((name) => folder.file(name).contents()));
-  return [...files, stdout]
-    .flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as ClusterObject))
-    .filter(Boolean);
+  const helm = atCluster(dag.container().from(images.helm), cluster)
+    .withMountedDirectory("/chart", chart)
+    .withNewFile("/values.json", JSON.stringify({ ...values, engine }));
+  await uncached(helm)
+    .withExec(["helm", "install", "dagger", "/chart", "--namespace", NAMESPACE, "--values", "/values.json"])
+    .sync();
+}
+
+/** A container that reaches a cluster, as its administrator. */
+function atCluster(container: Container, { service, kubeconfig }: ThrowawayCluster): Container {
+  return container
+    .withServiceBinding("node", service)
+    .withMountedSecret("/kubeconfig", dag.setSecret(`kubeconfig-${randomUUID()}`, kubeconfig))
+    .withEnvVariable("KUBECONFIG", "/kubeconfig");
 }
 
 const enginePods = (api: Cluster) => api.listPods(NAMESPACE, "name=dagger-dagger-helm-engine");
@@ -127,15 +128,11 @@ async function lastWordsOf(api: Cluster): Promise<string> {
 // --- clients ----------------------------------------------------------------------------------------------------------
 
 /** A machine outside the cluster with Dagger's CLI, kubectl and a kubeconfig. */
-function outsideClient({ service, kubeconfig }: ThrowawayCluster): Container {
-  return dag
-    .container()
-    .from(images.daggerEngine)
-    .withFile("/usr/local/bin/kubectl", dag.container().from(images.node).file("/usr/bin/kubectl"))
-    .withServiceBinding("node", service)
-    .withMountedSecret("/kubeconfig", dag.setSecret(`kubeconfig-${randomUUID()}`, kubeconfig))
-    .withEnvVariable("KUBECONFIG", "/kubeconfig");
-}
+const outsideClient = (cluster: ThrowawayCluster) =>
+  atCluster(dag.container().from(images.daggerEngine), cluster).withFile(
+    "/usr/local/bin/kubectl",
+    dag.container().from(images.node).file("/usr/bin/kubectl"),
+  );
 
 async function run(client: Container, args: string[]) {
   const { code, stdout, stderr } = await exec(uncached(client), args);
@@ -145,7 +142,7 @@ async function run(client: Container, args: string[]) {
 /** A runner in the cluster, as clusters/README.md has it. */
 async function fromPod(api: Cluster): Promise<string> {
   const env = [{ name: "_EXPERIMENTAL_DAGGER_RUNNER_HOST", value: `tcp://dagger-dagger-helm.${NAMESPACE}:${PORT}` }];
-  const containers = [{ name: "runner", image: images.daggerEngine, command: ["dagger", "core", "version"], env }];
+  const containers = [{ name: "runner", image: images.daggerEngine, command: VERSION, env }];
   const metadata = { name: "runner", namespace: "default", labels: { "dagger.io/client": "true" } };
   await api.applyObject({
     apiVersion: "v1",
