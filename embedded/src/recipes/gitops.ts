@@ -70,7 +70,7 @@ const externalSecrets: GoBuild = {
 const builds = [metricsServer, flagger, prometheus, flux];
 
 /** What is built besides: large, and seldom asked for. */
-const addons = [kubeRouter, externalSecrets, traefik];
+const addons = [kubeRouter, traefik, externalSecrets];
 
 /** Their wrapper modules: folders in embedded/go. */
 export const gitopsModules = [...builds, ...addons].map(({ module }) => module);
