@@ -6,7 +6,7 @@ import { act, actIsThere, buildAct } from "./act.js";
 const ROLE = "arn:aws:iam::123456789012:role/helloworld-deploy-dev";
 const secrets = { AWS_ROLE_ARN: ROLE, GHCR_PAT: "ghp_not-a-real-token", GITHUB_TOKEN: "ghs_not-a-real-token" };
 
-describe.skipIf(!actIsThere())("by act", () => {
+describe.skipIf(!actIsThere()).concurrent("by act", () => {
   beforeAll(() => {
     console.error("Building act, which runs the workflows, where that has not been done yet.");
     buildAct();
@@ -18,17 +18,18 @@ describe.skipIf(!actIsThere())("by act", () => {
     });
     expect(jobs).toEqual({ check: "succeeded" });
     expect(exitCode).toBe(0);
-    expect(summary).toMatch(/\| lint-chart \|/);
+    expect(summary).toMatch(/^\| lint chart +\| passed /m);
   });
 
-  it.each([
-    ["by hand", { event: "workflow_dispatch", inputs: { tag: 'v0.2.0"; touch /tmp/owned; "$(id)' } }],
-    ["by the application's repository", { event: "repository_dispatch", payload: dispatch("$(id)") }],
-  ])("a tag with a command in it is refused, and stays a word: %s", async (_, event) => {
-    const { jobs, text, summary } = await act({ ...event, workflow: "ci-integration.yml", secrets });
+  it("a tag with a command in it is refused, and stays a word", async () => {
+    const payload = { action: "image-released", client_payload: { tag: 'v0.2.0"; echo owned; "$(id)' } };
+    const { jobs, text, summary } = await act({
+      ...{ event: "repository_dispatch", payload, workflow: "ci-integration.yml", secrets },
+    });
     expect(jobs).toEqual({ ci: "failed" });
-    expect(summary).toMatch(/is not a version|is a whole reference/);
+    expect(summary).toContain("echo owned");
     expect(text).not.toContain("uid=");
+    expect(text).not.toMatch(/^\[ci\] +\| owned/m);
   });
 
   it("ci does not begin when the registry could not be watched", async () => {
@@ -43,10 +44,6 @@ describe.skipIf(!actIsThere())("by act", () => {
     expectNoSecret(text);
   });
 });
-
-function dispatch(tag: string) {
-  return { action: "image-released", client_payload: { tag } };
-}
 
 function expectNoSecret(text: string): void {
   for (const secret of [secrets.GHCR_PAT, secrets.GITHUB_TOKEN]) expect(text).not.toContain(secret);
