@@ -1,14 +1,20 @@
 /** What scenarios with a result for each case share. */
 import { realClock } from "./steps.js";
 
-type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
+/** Notes what a case gave or threw. */
+export type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
+
+export const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** Collects what cases give or throw, and tells it as they end. */
 export function collector(): { results: Record<string, unknown>; note: Note } {
   const results: Record<string, unknown> = {};
   const note: Note = async (name, work) => {
-    results[name] = await work().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-    console.log(`${name}: ${JSON.stringify(results[name], undefined, 2)}`);
+    const began = Date.now();
+    results[name] = await work().catch(textOf);
+    console.log(
+      `${name} (${((Date.now() - began) / 1000).toFixed(1)} s): ${JSON.stringify(results[name], undefined, 2)}`,
+    );
   };
   return { results, note };
 }

@@ -2,6 +2,7 @@
  * What Flux makes of a platform that is disturbed, and what is told of it: changes by hand, two tags at once, a helm-controller
  * that ends in the middle of an upgrade, a registry that is away, a release that is suspended. Begins and ends with v0.1.0.
  */
+import { type Note, textOf } from "./cases.js";
 import { findClusterDrift, summarizeClusterDrift } from "./clusterDrift.js";
 import { underLoad } from "./endToEnd.js";
 import { environment } from "./environments.js";
@@ -9,7 +10,6 @@ import { FLUX_NAMESPACE, reconcile, requestSync, syncKustomization } from "./flu
 import { API } from "./fluxObjects.js";
 import type { AwaySwitch } from "./gate.js";
 import { commitFile, commitTag, gitContainer, runGit } from "./git.js";
-import type { Note } from "./gitops.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import type { Cluster, ObjectReference } from "./kubernetes.js";
 import type { ThrowawayPlatform } from "./platform.js";
@@ -20,7 +20,6 @@ import { realClock } from "./steps.js";
 const local = environment("local");
 const { namespace, helmRelease } = local;
 const log = (line: string) => console.log(line);
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const options = { author: "Test <test@helloworld.invalid>", message: "a change of the test", log };
 const secondsSince = (moment: number) => (Date.now() - moment) / 1000;
 

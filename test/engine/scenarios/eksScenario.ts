@@ -1,7 +1,9 @@
 /** EKS with a real API server: the throwaway node, which knows AWS's identities as EKS does (eks.py). */
+
 import { lookup } from "node:dns/promises";
 import { type Container, type Directory, dag, type Service } from "@dagger.io/dagger";
 import { type AwsSession, openAwsSession } from "./aws.js";
+import type { Note } from "./cases.js";
 import { peerAuthority } from "./certificates.js";
 import { API_PORT, startCluster, type ThrowawayCluster } from "./cluster.js";
 import { deploy, prepareNamespace, targetOf } from "./deployment.js";
@@ -23,7 +25,6 @@ const MINUTE = 60_000;
 
 /** What each case gave or threw. */
 export type Results = Record<string, string>;
-export type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
 
 export interface SimulatedEks {
   readonly aws: Service;

@@ -7,10 +7,10 @@ import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { type Container, type Directory, dag, type Service } from "@dagger.io/dagger";
 import { parse } from "yaml";
+import { collector, textOf, until } from "./cases.js";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { isReady } from "./diagnosis.js";
 import { exec, uncached } from "./exec.js";
-import type { Note } from "./gitops.js";
 import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import type { Cluster, ClusterObject } from "./kubernetes.js";
@@ -21,7 +21,6 @@ const NAMESPACE = "dagger";
 const PORT = 1234;
 const VERSION = ["dagger", "-s", "core", "version"];
 const log = (line: string) => console.log(line);
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** What is tried: the repository, and Dagger's chart of the engine's version. */
 export interface Tried {
@@ -31,12 +30,7 @@ export interface Tried {
 
 /** In the order of its life; one result for each case. */
 export async function engineCases({ source, chart }: Tried): Promise<Record<string, unknown>> {
-  const results: Record<string, unknown> = {};
-  const note: Note = async (name, work) => {
-    const began = Date.now();
-    results[name] = await work().catch(textOf);
-    log(`${name} (${((Date.now() - began) / 1000).toFixed(1)} s): ${JSON.stringify(results[name], undefined, 2)}`);
-  };
+  const { results, note } = collector();
   const registry = await startRegistry();
   const cluster = await startCluster({ images: [images.daggerEngine], extend: withEngineState, log });
   try {
@@ -109,11 +103,9 @@ const enginePods = (api: Cluster) => api.listPods(NAMESPACE, "name=dagger-dagger
 
 async function untilReady(api: Cluster): Promise<string> {
   const began = Date.now();
-  for (; Date.now() - began < 180_000; await realClock.sleep(1000)) {
-    const [pod] = await enginePods(api);
-    if (pod && isReady(pod)) return `after ${Math.round((Date.now() - began) / 1000)} s`;
-  }
-  throw new Error("The engine's pod is not ready after 180 s.");
+  const look = async () => (await enginePods(api)).some(isReady);
+  await until("the engine's pod is ready", look, 180);
+  return `after ${Math.round((Date.now() - began) / 1000)} s`;
 }
 
 async function lastWordsOf(api: Cluster): Promise<string> {

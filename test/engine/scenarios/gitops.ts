@@ -6,6 +6,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type Directory, dag, type Service } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
+import { collector, type Note, textOf } from "./cases.js";
 import { disturbances } from "./disturbances.js";
 import { underLoad } from "./endToEnd.js";
 import { environment } from "./environments.js";
@@ -23,11 +24,7 @@ import { realClock } from "./steps.js";
 
 const local = environment("local");
 const log = (line: string) => console.log(line);
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const options = { author: "Test <test@helloworld.invalid>", message: "a change of the test", log };
-
-/** Notes what a case gave or threw. */
-export type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
 
 /**
  * In the order of its life; one line for each case.
@@ -41,12 +38,8 @@ export async function gitopsCases(source: Directory, parts: readonly string[]): 
   const registry = { ...sample, service: gated(registryAway, sample.service) };
   const startGit = (tree: Directory, at: { url: string; branch: string }) => startGatedGit(gitAway, tree, at);
   const platform = await startPlatform({ source, environment: local, registry, startGit, log });
-  const results: Record<string, unknown> = { "flux ready": (Date.now() - started) / 1000 };
-  const note = async (name: string, work: () => Promise<unknown>) => {
-    const began = Date.now();
-    results[name] = await work().catch(textOf);
-    log(`${name} (${((Date.now() - began) / 1000).toFixed(1)} s): ${JSON.stringify(results[name])}`);
-  };
+  const { results, note } = collector();
+  results["flux ready"] = (Date.now() - started) / 1000;
   const { api, git } = platform;
   const { remote } = git;
   try {

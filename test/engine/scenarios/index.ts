@@ -5,6 +5,7 @@
 import { type Container, type Directory, dag, func, object } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
 import { analysed, answersOf, commit, openPlatform, startClient } from "./canary.js";
+import { textOf } from "./cases.js";
 import { ci } from "./ci.js";
 import { startCluster } from "./cluster.js";
 import { addonCases } from "./clusterAddons.js";
@@ -30,7 +31,6 @@ import { watchCases } from "./watchScenario.js";
 import { commitCases, wholeWay } from "./wholeWay.js";
 
 const log = (line: string) => console.log(line);
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 @object()
 export class HelloworldInfrastructure {

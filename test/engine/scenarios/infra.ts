@@ -4,6 +4,7 @@ import { type Directory, dag } from "@dagger.io/dagger";
 import { applyPlan } from "./apply.js";
 import { type AwsSession, openAwsSession } from "./aws.js";
 import { bootstrap } from "./bootstrap.js";
+import { type Note, textOf } from "./cases.js";
 import { destroyEnvironment } from "./destroy.js";
 import { findDrift } from "./drift.js";
 import { environment, REGION } from "./environments.js";
@@ -18,10 +19,6 @@ import { initialize } from "./terraform.js";
 import { changeByHand, simulated } from "./testInfra.js";
 import { together } from "./together.js";
 
-/** Runs a case and keeps, by its name, what it gave or threw. */
-export type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
-
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const summaryOf = (run: TerraformRun) => makePlan(run).then(({ summary }) => summary);
 const STACK = "terraform/stacks/viney-infra";
 

@@ -3,6 +3,7 @@
  */
 import type { Directory } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
+import { textOf } from "./cases.js";
 import { environment } from "./environments.js";
 import { requestSync } from "./flux.js";
 import { commitFile } from "./git.js";
@@ -14,7 +15,6 @@ import { statusOf } from "./status.js";
 
 const local = environment("local");
 const log = (line: string) => console.log(line);
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** In the order of its life; one text for each case. */
 export async function releaseChainCases(source: Directory): Promise<Record<string, string>> {

@@ -5,6 +5,7 @@
 import type { Directory } from "@dagger.io/dagger";
 import type { V1Node, V1Pod } from "@kubernetes/client-node";
 import { sampleRegistry } from "./app.js";
+import { collector, textOf, until } from "./cases.js";
 import { removeState, startCluster, type ThrowawayCluster } from "./cluster.js";
 import { findClusterDrift } from "./clusterDrift.js";
 import { isReady } from "./diagnosis.js";
@@ -13,18 +14,15 @@ import { environment } from "./environments.js";
 import { requestSync } from "./flux.js";
 import { API, type Canary } from "./fluxObjects.js";
 import { commitTag } from "./git.js";
-import type { Note } from "./gitops.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import type { Cluster } from "./kubernetes.js";
 import { startPlatform, startPlatformNode } from "./platform.js";
 import { checkHttp } from "./probe.js";
 import { imageRepository } from "./releaseFile.js";
-import { realClock } from "./steps.js";
 
 const local = environment("local");
 const { namespace, helmRelease } = local;
 const log = (line: string) => console.log(line);
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const options = { author: "Test <test@helloworld.invalid>", message: "a change of the test", log };
 const canary = { apiVersion: API.Canary, kind: "Canary", namespace, name: helmRelease };
 
@@ -50,11 +48,7 @@ export async function restartCases(source: Directory): Promise<Record<string, un
   const { remote } = git;
   let node: ThrowawayCluster = { ...first, stop: async () => void (await first.service.stop({ kill: true })) };
   const target = () => ({ api: node.api, remote, environment: local, log });
-  const results: Record<string, unknown> = {};
-  const note: Note = async (name, work) => {
-    results[name] = await work().catch(textOf);
-    log(`${name}: ${JSON.stringify(results[name], undefined, 2)}`);
-  };
+  const { results, note } = collector();
   const startAgain = async () => {
     const since = Date.now();
     const seconds = () => (Date.now() - since) / 1000;
@@ -62,7 +56,7 @@ export async function restartCases(source: Directory): Promise<Record<string, un
     const nodeReady = seconds();
     const serves = await until("the application answers", () => served(node.api));
     const answered = seconds();
-    const pods = await until("every pod has started anew", () => startedAnew(node.api, since));
+    const pods = await until("every pod has started anew", () => startedAnew(node.api, since), 180);
     return { serves, pods, seconds: { nodeReady, answered, allPods: seconds() } };
   };
   try {
@@ -143,12 +137,3 @@ async function startedAnew(api: Cluster, since: number): Promise<number | false>
 }
 
 const isOver = (phase: string | undefined) => phase === "Succeeded" || phase === "Failed";
-
-/** Looks twice a second until there is something. */
-async function until<T>(what: string, look: () => Promise<T | false>, timeoutSeconds = 180): Promise<T> {
-  for (const end = Date.now() + timeoutSeconds * 1000; Date.now() < end; await realClock.sleep(500)) {
-    const found = await look();
-    if (found) return found;
-  }
-  throw new Error(`not within ${timeoutSeconds} s: ${what}`);
-}

@@ -1,6 +1,8 @@
 /** Watching a registry that behaves as GHCR does: tokens, pages, limits (ghcr.py). */
+
 import { type Directory, dag, type Service } from "@dagger.io/dagger";
 import { openSampleRegistry } from "./app.js";
+import type { Note } from "./cases.js";
 import { environment } from "./environments.js";
 import { uncached } from "./exec.js";
 import { images } from "./images.js";
@@ -12,8 +14,6 @@ import { watchRegistry } from "./watchRegistry.js";
 const dev = environment("dev");
 const USERNAME = "somebody";
 const PASSWORD = "ghp_0123456789abcdef";
-
-type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
 
 export async function watchCases(source: Directory, note: Note): Promise<void> {
   const repository = await imageRepository(source, dev);

@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { type Directory, dag, type Service } from "@dagger.io/dagger";
 import { openSampleRegistry } from "./app.js";
 import type { AwsSession } from "./aws.js";
+import { collector, type Note } from "./cases.js";
 import { ci } from "./ci.js";
 import { type Delivery, publishTag, repositoryOf } from "./delivery.js";
 import { targetOf } from "./deployment.js";
@@ -27,26 +28,15 @@ import { switches } from "./switches.js";
 import { watchRegistry } from "./watchRegistry.js";
 
 const log = (line: string) => console.log(line);
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const [dev, prod] = [environment("dev"), environment("prod")];
 
 type Results = Record<string, unknown>;
-type Note = (name: string, work: () => Promise<unknown>) => Promise<void>;
-
-const noteIn = (results: Results): Note => {
-  return async (name, work) => {
-    const began = Date.now();
-    results[name] = await work().catch(textOf);
-    log(`## ${name} (${((Date.now() - began) / 1000).toFixed(1)} s): ${JSON.stringify(results[name])}`);
-  };
-};
 
 export async function wholeWay(tree: Directory): Promise<Results> {
   const source = await prepared(tree);
   const repository = await imageRepository(source, dev);
   const registry = await openSampleRegistry(source, repository);
-  const results: Results = {};
-  const note = noteIn(results);
+  const { results, note } = collector();
   const guard = await guarded(source);
   try {
     const startGit = async () => ({ ...guard.git, stop: async () => undefined });
@@ -214,8 +204,7 @@ async function guarded(source: Directory) {
 export async function commitCases(source: Directory): Promise<Results> {
   const { git, protectAll } = await guarded(source);
   const { remote } = git;
-  const results: Results = {};
-  const note = noteIn(results);
+  const { results, note } = collector();
   const delivery: Delivery = { remote, run: "run 1", author: "Somebody <somebody@example.com>" };
   const digest = `sha256:${"a".repeat(64)}`;
   const bump = (tag: string, more: Partial<Delivery> = {}, env = prod) =>
