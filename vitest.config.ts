@@ -19,7 +19,8 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/summary.ts"],
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      // They take seconds; what is beside them on the machine may make them slower.
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000 } },
       engineProject("engine"),
       // Flux, Flagger, git and two environments on nodes of their own: too long for every run.
       engineProject("platform"),
