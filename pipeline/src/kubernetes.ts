@@ -631,7 +631,8 @@ export class Cluster implements RolloutApi {
 
   /**
    * Opens a local port whose connections go to the ready pods behind a Service, one after the other in turn, as the
-   * Service would spread them. Each connection looks for a pod anew, so it outlives any number of rollouts.
+   * Service would spread them: to such as are ending only when no other is ready. Each connection looks for a pod anew, so
+   * it outlives any number of rollouts.
    *
    * @param port a port of the Service
    * @throws ClusterError when the Service or its port don't exist, no pod is ready, or the local port is taken
@@ -815,8 +816,11 @@ class Backends {
 
   async next(): Promise<Backend> {
     const pods = await this.list(this.selector);
-    const ready = pods.filter((pod) => isReady(pod) && !pod.metadata?.deletionTimestamp);
-    const pod = ready[this.turn++ % ready.length];
+    const ready = pods.filter(isReady);
+    const staying = ready.filter((pod) => !pod.metadata?.deletionTimestamp);
+    // Where all end, those that still serve get the requests: as kube-proxy has it (KEP-1669, terminating endpoints).
+    const serving = staying.length > 0 ? staying : ready;
+    const pod = serving[this.turn++ % serving.length];
     if (!pod)
       throw new ClusterError(
         "not-found",

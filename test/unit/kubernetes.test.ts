@@ -318,13 +318,12 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
         spec: { selector: { app: "helloworld" }, ports: [{ port: 8080, targetPort: "http" }] },
       });
       const containers = [{ name: "app", ports: [{ name: "http", containerPort: 8000 }] }];
-      const ready = ["a", "b"].map((name) => ({ ...readyPod(name, "set"), spec: { containers } }));
-      const ending = readyPod("c", "set");
+      const [ending, ...ready] = ["c", "a", "b"].map((name) => ({ ...readyPod(name, "set"), spec: { containers } }));
       objects.set(PODS, {
         items: [
           ...ready,
           pod({ name: "unready" }),
-          { ...ending, metadata: { ...ending.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } },
+          { ...ending, metadata: { ...ending?.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } },
         ],
       });
     });
@@ -337,6 +336,14 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
       expect(seen.filter((line) => line.includes("portforward"))[0]).toMatch(/portforward\?ports=8000$/);
       await way.close();
       expect((await checkHttp(way.url)).problem).toBe("refused");
+    });
+
+    it("goes to a pod that ends and still serves when no other is ready, as a Service does", async () => {
+      const way = await cluster.portForward("helloworld", "helloworld", 8080);
+      const { items } = objects.get(PODS) as { items: unknown[] };
+      objects.set(PODS, { items: items.slice(2) });
+      expect((await checkHttp(`${way.url}/x`)).body).toBe("pod c /x");
+      await way.close();
     });
 
     it("breaks a connection whose pod does not answer, and says so", async () => {
