@@ -1,12 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type Container, type Directory, dag, type File } from "@dagger.io/dagger";
-import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import type { AppRegistry } from "./registry.js";
+import { registryWith, serveRegistry } from "./registryServer.js";
 
 /** Who pulls from the throwaway registry. */
 const USERNAME = "pipeline";
-const STORAGE = "/var/lib/registry";
 
 /** What the sample application's tags do: the table in test/app/versions.json. */
 type Versions = Record<string, { fault: string; about: string }>;
@@ -14,7 +13,7 @@ type Versions = Record<string, { fault: string; about: string }>;
 /** A registry with the sample application under the real image's name, from which everybody may pull. */
 export async function openSampleRegistry(source: Directory, repository: string): Promise<AppRegistry> {
   const { host, container } = await sampleContainer(source, repository);
-  return { host, service: serve(container) };
+  return { host, service: serveRegistry(container) };
 }
 
 /**
@@ -30,7 +29,7 @@ export async function sampleRegistry(source: Directory, repository: string): Pro
   const htpasswd = `${USERNAME}:${hashSync(password, 4)}\n`;
   const id = randomUUID();
   const { host, container } = await sampleContainer(source, repository);
-  const service = serve(
+  const service = serveRegistry(
     container
       .withMountedSecret("/auth/htpasswd", dag.setSecret(`htpasswd-${id}`, htpasswd))
       .withEnvVariable("REGISTRY_AUTH", "htpasswd")
@@ -42,37 +41,17 @@ export async function sampleRegistry(source: Directory, repository: string): Pro
 
 async function sampleContainer(source: Directory, repository: string) {
   const [host = "", ...path] = repository.split("/");
-  const storage = await filledStorage(source, path.join("/"));
-  return { host, container: registryContainer().withDirectory(STORAGE, storage) };
+  return { host, container: await registryWith(await sampleImages(source, path.join("/"))) };
 }
 
-const serve = (registry: Container) =>
-  registry.withExposedPort(5000).asService({ args: ["registry", "serve", "/etc/distribution/config.yml"] });
-
-const registryContainer = () => dag.container().from(images.registry).withEnvVariable("OTEL_TRACES_EXPORTER", "none");
-
-/** The registry's storage with every version pushed: made once for each state of test/app. */
-async function filledStorage(source: Directory, path: string): Promise<Directory> {
+/** Every version of test/app, by its name in the registry. */
+async function sampleImages(source: Directory, path: string): Promise<Record<string, File>> {
   const app = source.directory("test/app");
   const versions = JSON.parse(await app.file("versions.json").contents()) as Versions;
   const binary = build(app);
-  let pusher = registryContainer().withFile("/crane", await imageFile(images.crane, "crane"));
-  for (const [tag, { fault }] of Object.entries(versions)) {
-    pusher = pusher.withFile(`/images/${tag}.tar`, image(binary, tag, fault).asTarball());
-  }
-  const push = [
-    "registry serve /etc/distribution/config.yml >/tmp/registry.log 2>&1 &",
-    "server=$!",
-    "until /crane catalog --insecure localhost:5000 >/dev/null 2>&1; do",
-    '  kill -0 "$server" 2>/dev/null || { cat /tmp/registry.log >&2; exit 1; }',
-    "  sleep 0.1",
-    "done",
-    "for file in /images/*.tar; do",
-    `  /crane push --insecure "$file" "localhost:5000/${path}:$(basename "$file" .tar)"`,
-    "done",
-    'kill "$server"; wait',
-  ];
-  return pusher.withExec(["sh", "-euc", push.join("\n")]).directory(STORAGE);
+  return Object.fromEntries(
+    Object.entries(versions).map(([tag, { fault }]) => [`${path}:${tag}`, image(binary, tag, fault).asTarball()]),
+  );
 }
 
 /** The application as a static binary. */

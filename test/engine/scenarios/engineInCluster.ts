@@ -11,9 +11,9 @@ import { collector, textOf, until } from "./cases.js";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { isReady } from "./diagnosis.js";
 import { exec, uncached } from "./exec.js";
-import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import type { Cluster, ClusterObject } from "./kubernetes.js";
+import { registryWith, serveRegistry } from "./registryServer.js";
 import { realClock, withAdvice } from "./steps.js";
 
 const FOLDER = "clusters/optional/dagger-engine";
@@ -166,27 +166,8 @@ const mirrored = (address: string) => ({
 
 /** A registry with those images, for a host whose containers reach no other. */
 async function startRegistry(): Promise<{ service: Service; address: string }> {
-  const storage = "/var/lib/registry";
-  const server = dag.container().from(images.registry).withEnvVariable("OTEL_TRACES_EXPORTER", "none");
-  let pusher = server.withFile("/crane", await imageFile(images.crane, "crane"));
-  for (const image of PULLED)
-    pusher = pusher.withMountedFile(
-      `/images/${image.replace(/^ghcr\.io\//, "")}.tar`,
-      dag.container().from(image).asTarball(),
-    );
-  const push = `registry serve /etc/distribution/config.yml >/tmp/registry.log 2>&1 &
-server=$!
-until /crane catalog --insecure localhost:5000 >/dev/null 2>&1; do sleep 0.1; done
-cd /images
-find . -name '*.tar' | while read -r file; do
-  image=\${file#./}
-  /crane push --insecure "$file" "localhost:5000/\${image%.tar}"
-done
-kill "$server"; wait`;
-  const service = server
-    .withDirectory(storage, pusher.withExec(["sh", "-euc", push]).directory(storage))
-    .withExposedPort(5000)
-    .asService({ args: ["registry", "serve", "/etc/distribution/config.yml"] });
+  const tarballs = PULLED.map((image) => [image.replace(/^ghcr\.io\//, ""), dag.container().from(image).asTarball()]);
+  const service = serveRegistry(await registryWith(Object.fromEntries(tarballs)));
   await service.start();
   const { address } = await lookup(await service.hostname(), { family: 4 });
   return { service, address: `${address}:5000` };
