@@ -65,12 +65,12 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   warmUp();
   const { source, tag, log } = options;
   const isLocal = options.environment.name === "local";
-  const bootsNode = isLocal && !options.kubeconfig;
+  const ownNode = bootsNode(options);
   const [released, repository] = await Promise.all([
     releasedTag(source, options.environment),
     imageRepository(source, options.environment),
   ]);
-  const begin = bootsNode
+  const begin = ownNode
     ? [
         ["cluster", "image"],
         [...CHECKS, `deploy ${released}`],
@@ -83,7 +83,7 @@ export async function ci(options: CiOptions): Promise<CiResult> {
     const [cluster, digest] = await run.parallel<[Open, string | undefined, ...unknown[]]>([
       { name: "cluster", run: (note) => open(options, registry, note) },
       { name: "image", run: (note) => findImage(options, registry, repository, note) },
-      ...(bootsNode ? [] : checks(source)),
+      ...(ownNode ? [] : checks(source)),
     ]);
     try {
       return await onCluster(run, cluster, () => release(run, { ...options, registry, released, digest }, cluster));
@@ -93,6 +93,10 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   });
   return { report, ...value };
 }
+
+/** Whether the run has a node of its own. */
+const bootsNode = ({ environment, kubeconfig }: Pick<CiOptions, "environment" | "kubeconfig">) =>
+  environment.name === "local" && !kubeconfig;
 
 type Open = Target & {
   /** Where a tag is a commit. */
@@ -109,7 +113,7 @@ async function open(
   registry: AppRegistry | undefined,
   note: (detail: string) => void,
 ): Promise<Open> {
-  if (entry.name === "local" && !kubeconfig) {
+  if (bootsNode({ environment: entry, kubeconfig })) {
     const platform = await startPlatform({ source, environment: entry, registry, log });
     note("Flux is ready");
     return { ...platform, platform, byFlux: true, delivery: { ...delivery, remote: platform.git.remote } };

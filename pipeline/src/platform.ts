@@ -3,7 +3,7 @@ import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { repositoryOf } from "./delivery.js";
 import { prepareNamespace } from "./deployment.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
-import { fluxImages, followBranch, installFlux, waitForFlux } from "./flux.js";
+import { type FirstFolder, fluxImages, followBranch, installFlux, waitForFlux } from "./flux.js";
 import { hostOf } from "./git.js";
 import { startGitServer, type ThrowawayGitServer } from "./gitServer.js";
 import type { AppRegistry } from "./registry.js";
@@ -45,7 +45,10 @@ export interface PlatformOptions {
 /** Starts a node with the images of a platform on it; with the state of one before, it is that platform again. */
 export async function startPlatformNode(options: Omit<PlatformOptions, "environment">): Promise<ThrowawayCluster> {
   const { source, registry, addons = [], state, log } = options;
-  const installed = await imagesOf(source, [LOCAL, ...addons.map(pathOf)]);
+  const installed = await imagesOf(
+    source,
+    firstFolders(addons).map(({ path }) => path),
+  );
   return await startCluster({ registry, images: [...fluxImages, ...installed], state, log });
 }
 
@@ -78,7 +81,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Throwaway
   }
 }
 
-const pathOf = (addon: string) => `${ADDONS}/${addon}`;
+/** What Flux applies before the environment's folder. */
+const firstFolders = (addons: readonly string[]): FirstFolder[] => [
+  { name: "platform", path: LOCAL },
+  ...addons.map((name) => ({ name, path: `${ADDONS}/${name}` })),
+];
 
 async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): Promise<void> {
   const { source, environment, registry, addons = [], log } = options;
@@ -90,8 +97,7 @@ async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): 
     // The secret to pull with is there before the first pod.
     prepareNamespace({ source, environment, target: platform }, registry),
   ]);
-  const first = [{ name: "platform", path: LOCAL }, ...addons.map((name) => ({ name, path: pathOf(name) }))];
-  await followBranch(api, remote, folderOf(environment), first);
+  await followBranch(api, remote, folderOf(environment), firstFolders(addons));
   log(`Flux is installed and follows ${folderOf(environment)} of ${remote.url}, which is a git server of this run`);
   await waitForFlux(api, log);
 }

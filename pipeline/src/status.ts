@@ -177,7 +177,8 @@ function deployRow({ release }: Snapshot): Row {
 }
 
 function driftRow(objects: Snapshot, now: number): Row {
-  const { mode, interval } = { ...objects.release?.spec?.driftDetection, interval: objects.release?.spec?.interval };
+  const { driftDetection, interval } = objects.release?.spec ?? {};
+  const mode = driftDetection?.mode;
   if (!mode || mode === "disabled")
     return { what: "drift", state: "not looked for", detail: "spec.driftDetection is off; `cluster-drift` looks" };
   const event = lastDrift(objects);

@@ -99,6 +99,17 @@ async function failureOf(scenes: Record<number, Scene>, options?: Partial<Releas
   return { ...(error as ReleaseFailure), message: (error as ReleaseFailure).message, lines };
 }
 
+/** A commit that came after the wanted one, and is out. */
+const LATER = "3333333333333333333333333333333333333333";
+const OUT_LATER: Scene = {
+  ...OUT,
+  source: gitRepository(LATER),
+  kustomization: kustomization(LATER),
+  chartSource: gitRepository(LATER, { chart: true }),
+  chart: helmChart(LATER),
+  release: helmRelease({ attempted: LATER }),
+};
+
 describe("a release that comes out", () => {
   it("is through when commit, chart, HelmRelease and Deployment have arrived, in this order", async () => {
     const { run, lines } = cluster({ 0: BEFORE, 2: FETCHED, 3: APPLIED, 5: PACKAGED, 6: UPGRADING, 9: OUT });
@@ -146,16 +157,7 @@ describe("a release that comes out", () => {
   });
 
   it("accepts a later commit that holds the wanted one", async () => {
-    const later = "3333333333333333333333333333333333333333";
-    const scene = {
-      ...OUT,
-      source: gitRepository(later),
-      kustomization: kustomization(later),
-      chartSource: gitRepository(later, { chart: true }),
-      chart: helmChart(later),
-      release: helmRelease({ attempted: later }),
-    };
-    const { run, lines } = cluster({ 0: BEFORE, 2: scene }, { contains: async (commit) => commit === later });
+    const { run, lines } = cluster({ 0: BEFORE, 2: OUT_LATER }, { contains: async (commit) => commit === LATER });
     expect((await run()).seconds).toBe(2.5);
     expect(lines.join("\n")).toContain("3333333, which came after 2222222");
   });
@@ -173,16 +175,7 @@ describe("a release that comes out", () => {
   });
 
   it("asks about the commit that Flux had at first when it stays", async () => {
-    const later = "3333333333333333333333333333333333333333";
-    const scene = {
-      ...OUT,
-      source: gitRepository(later),
-      kustomization: kustomization(later),
-      chartSource: gitRepository(later, { chart: true }),
-      chart: helmChart(later),
-      release: helmRelease({ attempted: later }),
-    };
-    const { run } = cluster({ 0: scene }, { contains: async (commit) => commit === later });
+    const { run } = cluster({ 0: OUT_LATER }, { contains: async (commit) => commit === LATER });
     expect((await run()).seconds).toBe(10.5);
   });
 });

@@ -4,6 +4,7 @@ import { sampleRegistry } from "./app.js";
 import { PIPELINE_AUTHOR } from "./delivery.js";
 import { environment } from "./environments.js";
 import { requestSync } from "./flux.js";
+import { API } from "./fluxObjects.js";
 import { commitTag } from "./git.js";
 import { images } from "./images.js";
 import type { Cluster } from "./kubernetes.js";
@@ -15,7 +16,7 @@ import { type Log, realClock } from "./steps.js";
 const local = environment("local");
 /** Where Flagger says how far it is. */
 export const canary = {
-  apiVersion: "flagger.app/v1beta1",
+  apiVersion: API.Canary,
   kind: "Canary",
   namespace: local.namespace,
   name: local.helmRelease,

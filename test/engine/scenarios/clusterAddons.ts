@@ -36,9 +36,7 @@ export async function addonCases(source: Directory): Promise<Record<string, unkn
     await note("reached", () => reached(platform.api));
     await note("pull secret", () => pullSecretMade(platform.api, registry));
     // Its image is pulled with that secret; the load tester and Prometheus reach its pods through the policy.
-    await note("v0.2.0", async () => {
-      return await analysed(platform, ["Succeeded", "Failed"], () => commit(platform, "v0.2.0", log));
-    });
+    await note("v0.2.0", () => analysed(platform, ["Succeeded", "Failed"], () => commit(platform, "v0.2.0", log)));
   } finally {
     await platform.stop();
   }

@@ -1,6 +1,8 @@
 // How long Flux takes to be ready and a commit to be out, through the pipeline and by plain scripts with the same files.
 import { type Container, type Directory, dag } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
+import { canary } from "./canary.js";
+import { until } from "./cases.js";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { environment } from "./environments.js";
 import { exec, uncached } from "./exec.js";
@@ -10,7 +12,7 @@ import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import { images } from "./images.js";
 import { startPlatform, type ThrowawayPlatform } from "./platform.js";
 import { imageRepository } from "./releaseFile.js";
-import { type Log, realClock } from "./steps.js";
+import type { Log } from "./steps.js";
 
 const local = environment("local");
 
@@ -72,10 +74,8 @@ export async function gitopsBench(source: Directory, rounds: number, log: Log): 
 
 /** Flagger still ends the pods that it has analysed, and takes no other version meanwhile. */
 async function untilAtRest({ api }: ThrowawayPlatform): Promise<void> {
-  const { namespace, helmRelease: name } = local;
-  const reference = { apiVersion: "flagger.app/v1beta1", kind: "Canary", namespace, name };
-  const isBusy = async () => ((await api.findObject(reference)) as Canary | undefined)?.status?.phase !== "Succeeded";
-  while (await isBusy()) await realClock.sleep(500);
+  const look = async () => ((await api.findObject(canary)) as Canary | undefined)?.status?.phase === "Succeeded";
+  await until("Flagger is at rest", look);
 }
 
 /** git, kubectl and a shell, with the administrator's way into the cluster. */

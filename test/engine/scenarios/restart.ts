@@ -5,6 +5,7 @@
 import type { Directory } from "@dagger.io/dagger";
 import type { V1Node, V1Pod } from "@kubernetes/client-node";
 import { sampleRegistry } from "./app.js";
+import { canary } from "./canary.js";
 import { collector, textOf, until } from "./cases.js";
 import { removeState, startCluster, type ThrowawayCluster } from "./cluster.js";
 import { findClusterDrift } from "./clusterDrift.js";
@@ -24,7 +25,6 @@ const local = environment("local");
 const { namespace, helmRelease } = local;
 const log = (line: string) => console.log(line);
 const options = { author: "Test <test@helloworld.invalid>", message: "a change of the test", log };
-const canary = { apiVersion: API.Canary, kind: "Canary", namespace, name: helmRelease };
 
 /** What a cluster that goes on has as it was; one that is made anew has others. */
 const LASTING = [
