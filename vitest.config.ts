@@ -1,15 +1,15 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests with the real engine. */
-const engineProject = (name: string) => ({
+/** Tests with the real engine: groups one after the other, and in one as many files at the same time as `maxWorkers` says. */
+const engineProject = (name: string, groupOrder: number, maxWorkers: number) => ({
   // The session's `dag` must be the one that pipeline/src, with node_modules of its own, works with.
   resolve: { dedupe: ["@dagger.io/dagger"] },
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     globalSetup: ["test/engine/setup.ts"],
-    // One real engine on a small machine: the files take turns, what is independent in a file runs together.
-    fileParallelism: false,
+    sequence: { groupOrder },
+    maxWorkers,
     testTimeout: 480_000,
     hookTimeout: 3_600_000,
   },
@@ -21,9 +21,12 @@ export default defineConfig({
     projects: [
       // They take seconds; what is beside them on the machine may make them slower.
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000 } },
-      engineProject("engine"),
+      // Two files: a rollout mostly waits, so that a second one beside it costs little, on two cores too.
+      engineProject("engine", 1, 2),
+      // They stop the engine that all others call.
+      engineProject("host", 2, 1),
       // Flux, Flagger, git and two environments on nodes of their own: too long for every run.
-      engineProject("platform"),
+      engineProject("platform", 3, 1),
     ],
   },
 });
