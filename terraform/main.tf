@@ -40,6 +40,10 @@ locals {
       flagger = {
         loadtester = true
       }
+
+      flux = {
+        git_ref = "refs/heads/main"
+      }
     }
 
     prod = {
@@ -78,6 +82,10 @@ locals {
 
       flagger = {
         loadtester = true # analysis of a canary needs traffic at night too
+      }
+
+      flux = {
+        git_ref = "refs/heads/prod" # what was promoted: `promote` merges main into it
       }
     }
   }
@@ -123,6 +131,7 @@ locals {
     karpenter           = merge(local.common.karpenter, local.environment.karpenter)
     prometheus          = local.environment.prometheus
     flagger             = local.environment.flagger
+    flux                = local.environment.flux
 
     # Made by stacks/account. The deploy role may only make roles that carry the boundary, and only touch what has these tags.
     permissions_boundary_name = "${local.project}-boundary-${var.environment}"

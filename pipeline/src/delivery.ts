@@ -1,6 +1,6 @@
 import type { Directory, Secret } from "@dagger.io/dagger";
 import { parse } from "yaml";
-import { type EnvironmentEntry, folderOf } from "./environments.js";
+import { type EnvironmentEntry, environment, folderOf } from "./environments.js";
 import { type ReleaseNote, releaseMessage } from "./evidence.js";
 import { commitTag, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
@@ -30,22 +30,37 @@ export interface Published extends TagCommit {
 /** Where Flux finds the repository: the source in an environment's folder of clusters/. */
 export async function repositoryOf(
   source: Directory,
-  environment: EnvironmentEntry,
+  entry: EnvironmentEntry,
 ): Promise<{ url: string; branch: string }> {
-  const file = `${folderOf(environment)}/gitrepository.yaml`;
+  const file = `${folderOf(entry)}/gitrepository.yaml`;
   const { spec } = parse(await source.file(file).contents()) as { spec?: { url?: string; ref?: { branch?: string } } };
   if (spec?.url && spec.ref?.branch) return { url: spec.url, branch: spec.ref.branch };
   throw new Error(`${file} names no spec.url with a spec.ref.branch.`);
 }
 
-/** The repository, as the owner of a token reaches it. */
-export async function remoteOf(
+/** The branch that versions are committed to, for every environment: the one that dev follows. */
+export const trunkOf = (source: Directory) => repositoryOf(source, environment("dev"));
+
+/** The repository's trunk, as the owner of a token reaches it. */
+export async function remoteOf(source: Directory, access: { token: Secret; username: string }): Promise<GitRemote> {
+  if ((await access.token.plaintext()).trim() === "") throw new Error("--git-token is empty.");
+  return { ...(await trunkOf(source)), username: access.username, password: access.token };
+}
+
+/** The branch that an environment follows, of the same repository. */
+export async function followedBy(
   source: Directory,
   environment: EnvironmentEntry,
-  access: { token: Secret; username: string },
+  trunk: GitRemote,
 ): Promise<GitRemote> {
-  if ((await access.token.plaintext()).trim() === "") throw new Error("--git-token is empty.");
-  return { ...(await repositoryOf(source, environment)), username: access.username, password: access.token };
+  const { branch } = await repositoryOf(source, environment);
+  return { ...trunk, branch };
+}
+
+/** The branch by which an environment gets what is in git only when it is promoted; none where it follows the trunk. */
+export async function promotionBranch(source: Directory, environment: EnvironmentEntry): Promise<string | undefined> {
+  const [trunk, followed] = await Promise.all([trunkOf(source), repositoryOf(source, environment)]);
+  return followed.branch === trunk.branch ? undefined : followed.branch;
 }
 
 /**

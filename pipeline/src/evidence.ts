@@ -20,6 +20,8 @@ export interface ReleaseNote {
   readonly passed?: string;
   /** The tag that this commit takes back, and the commit that had brought it. */
   readonly rolledBack?: { readonly tag: string; readonly commit?: string };
+  /** Where a merge brings the tag, which some other commit has set. */
+  readonly promotedTo?: string;
   /** Which run made the commit, as its caller named it. */
   readonly run?: string;
 }
@@ -40,8 +42,9 @@ export interface Evidence {
 }
 
 /** The message of a commit to a release file: a line for people, and the trailers that `promote` and `rollback` read. */
-export function releaseMessage({ file, tag, digest, passed, rolledBack, run }: ReleaseNote): string {
-  const subject = rolledBack ? `Revert ${file} to ${tag}` : `${file}: ${tag}`;
+export function releaseMessage({ file, tag, digest, passed, rolledBack, promotedTo, run }: ReleaseNote): string {
+  const set = rolledBack ? `Revert ${file} to ${tag}` : `${file}: ${tag}`;
+  const subject = promotedTo ? `Promote ${tag} to ${promotedTo}` : set;
   const about = rolledBack?.commit ? [`This takes back ${rolledBack.tag} of ${rolledBack.commit}.`, ""] : [];
   const trailers = [
     `${TRAILERS.tag}: ${tag}`,
@@ -104,6 +107,19 @@ export function tagBefore(history: readonly ReleaseCommit[], file: string): stri
     if (tag && tag !== present && !takenBack.has(tag)) return tag;
     const rolledBack = trailer(commit.message, "rolledBack");
     if (rolledBack) takenBack.add(rolledBack);
+  }
+  return undefined;
+}
+
+/**
+ * The commit that took a tag back, when nothing has brought it again since.
+ *
+ * @param history the commits of the release file, the newest first
+ */
+export function takenBackBy(tag: string, history: readonly ReleaseCommit[], file: string): string | undefined {
+  for (const commit of history) {
+    if (tagAfter(commit, file) === tag) return undefined;
+    if (trailer(commit.message, "rolledBack") === tag) return commit.sha;
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ import { dag } from "@dagger.io/dagger";
 import type { V1Container, V1Deployment } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
 import type { EnvironmentEntry } from "./environments.js";
-import { type HelmRelease, hasCommit, type Kustomization } from "./fluxObjects.js";
+import { branchReference, type HelmRelease, hasCommit, type Kustomization } from "./fluxObjects.js";
 import type { GitRemote } from "./git.js";
 import { images } from "./images.js";
 import { type Cluster, ClusterError, type ClusterObject, type ObjectReference } from "./kubernetes.js";
@@ -93,7 +93,7 @@ const gitRepository = (name: string, interval: string, { url, branch }: GitRemot
   apiVersion: "source.toolkit.fluxcd.io/v1",
   kind: "GitRepository",
   metadata: { name, namespace: FLUX_NAMESPACE },
-  spec: { interval, url, ref: { branch }, secretRef: { name: SYNC } },
+  spec: { interval, url, ref: branchReference(branch), secretRef: { name: SYNC } },
 });
 
 /** Ready when the folder is applied and its kinds are known; what it starts may still be starting then. */

@@ -1,5 +1,6 @@
 import { eventLines } from "./diagnosis.js";
 import {
+  branchOf,
   type Condition,
   commitOf,
   conditionOf,
@@ -148,7 +149,7 @@ function gitTrouble(object: GitRepository, failed: Condition, view: View): Troub
     };
   if (NO_REFERENCE.test(said))
     return {
-      what: `The branch ${object.spec?.ref?.branch ?? "of spec.ref"} is not in ${url}`,
+      what: `The branch ${branchOf(object.spec?.ref) ?? "of spec.ref"} is not in ${url}`,
       cause: said,
       next,
       ...final,

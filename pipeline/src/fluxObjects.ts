@@ -36,11 +36,18 @@ interface SourceReference {
   readonly namespace?: string;
 }
 
+/** What a GitRepository follows; it may be a tag or a commit too. */
+export interface GitReference {
+  readonly branch?: string;
+  /** In full, as `refs/heads/main`: so the Flux operator has it. */
+  readonly name?: string;
+}
+
 /** A GitRepository of source.toolkit.fluxcd.io/v1; here and below only the fields that are read. */
 export type GitRepository = FluxObject<
   {
     readonly url?: string;
-    readonly ref?: { readonly branch?: string };
+    readonly ref?: GitReference;
     readonly secretRef?: { readonly name?: string };
   },
   { readonly artifact?: Artifact }
@@ -166,6 +173,18 @@ export function isPresent(
 export function commitOf(revision: string | undefined): string | undefined {
   return /(?:sha\d+:|\/|^)([0-9a-f]{7,64})$/.exec(revision ?? "")?.[1];
 }
+
+const BRANCH = "refs/heads/";
+
+/** The branch that a source follows, which Flux knows by two names; none where it is something else, as a tag. */
+export function branchOf(ref: GitReference | undefined): string | undefined {
+  if (!ref || Object.keys(ref).length === 0) return "master"; // Flux's own default
+  if (ref.name === undefined) return ref.branch;
+  return ref.name.startsWith(BRANCH) ? ref.name.slice(BRANCH.length) : undefined;
+}
+
+/** As the Flux operator on EKS names it. */
+export const branchReference = (branch: string): GitReference => ({ name: `${BRANCH}${branch}` });
 
 /** Whether a revision is of this commit, which may be shortened. */
 export function hasCommit(revision: string | undefined, commit: string): boolean {

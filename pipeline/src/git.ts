@@ -102,13 +102,18 @@ export async function commitFileToBranch(
   }
 }
 
-async function retried(attempted: () => Promise<Commit>, path: string, options: CommitOptions): Promise<Commit> {
+/** Tries again what others overtook, on top of theirs. */
+export async function retried(
+  attempted: () => Promise<Commit>,
+  what: string,
+  options: Pick<CommitOptions, "log">,
+): Promise<Commit> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await attempted();
     } catch (error) {
       if (!(error instanceof GitError) || error.problem !== "overtaken" || attempt >= PUSH_ATTEMPTS) throw error;
-      options.log(`${path}: another push was first; once more on top of it`);
+      options.log(`${what}: another push was first; once more on top of it`);
       await realClock.sleep(RETRY_MS * attempt * Math.random());
     }
   }
@@ -194,7 +199,8 @@ export function gitContainer({ url, branch, username, password, service, authori
   return container.withNewFile("/git/authority.pem", authority).withEnvVariable("GIT_SSL_CAINFO", "/git/authority.pem");
 }
 
-function withAuthor(container: Container, author: string): Container {
+/** Names who makes the commits. */
+export function withAuthor(container: Container, author: string): Container {
   const [, name, address] = /^\s*([^<>]+?)\s*<([^<>]*)>\s*$/.exec(author) ?? [];
   if (!name || address === undefined)
     throw new GitError("other", `${JSON.stringify(author)} is no author of a commit. Give one as "Name <address>".`);

@@ -14,11 +14,17 @@ export interface FileHistory {
 /** How far back is looked. */
 const LIMIT = 50;
 
+/** Which commits of a branch count. */
+export interface HistoryOptions {
+  /** Only what was pushed to this branch itself: a merge is one commit, and those that it brought are passed over. */
+  readonly firstParent?: boolean;
+}
+
 /** The whole history without files: what is asked of it can be anywhere. */
 const CLONE = endingIn1(
   `timeout ${CLONE_LIMIT_S} git clone --quiet --single-branch --no-tags --no-checkout --branch "$BRANCH" "$URL" /work`,
 );
-const HISTORY = `cd /work && git rev-parse HEAD && git log -n ${LIMIT} --format=%H -- "$FILE" | while read -r commit; do
+const HISTORY = `cd /work && git rev-parse HEAD && git log $LOG_OPTIONS -n ${LIMIT} --format=%H -- "$FILE" | while read -r commit; do
   message=$(git log -1 --format=%B "$commit" | base64 -w 0)
   if git cat-file -e "$commit:$FILE" 2>/dev/null; then text=$(git show "$commit:$FILE" | base64 -w 0); else text=-; fi
   echo "$commit $message $text"
@@ -29,12 +35,17 @@ done`;
  *
  * @throws GitError: no such repository, branch or file, who reads is refused, no answer
  */
-export async function historyOf(remote: GitRemote, path: string): Promise<FileHistory> {
+export async function historyOf(
+  remote: GitRemote,
+  path: string,
+  { firstParent = false }: HistoryOptions = {},
+): Promise<FileHistory> {
   const cloned = await runGit(remote, gitContainer(remote), CLONE);
   // Quietly: the files' texts are of no use in the progress.
-  const outcome = await execQuietly(cloned.container.withEnvVariable("FILE", path), [
-    ...["sh", "-c", 'bash -euo pipefail -c "$1" || exit 1', "sh", HISTORY],
-  ]);
+  const asking = cloned.container
+    .withEnvVariable("FILE", path)
+    .withEnvVariable("LOG_OPTIONS", firstParent ? "--first-parent" : "");
+  const outcome = await execQuietly(asking, [...["sh", "-c", 'bash -euo pipefail -c "$1" || exit 1', "sh", HISTORY]]);
   if (outcome.code !== 0) throw explainGitError(outcome.stderr, remote);
   const [head = "", ...lines] = outcome.stdout.trim().split("\n");
   const commits = lines.map(parseLine);

@@ -19,16 +19,21 @@ export interface ThrowawayGitServer {
   stop(): Promise<void>;
 }
 
+/** Where a repository seems to be, and what it has. */
+export interface RepositoryPlace {
+  /** `https://github.com/owner/name` */
+  readonly url: string;
+  /** The branch that is spoken of. */
+  readonly branch: string;
+  /** The branches that it has besides, at the same commit. */
+  readonly others?: readonly string[];
+}
+
 /**
  * Starts a git server in the engine with a repository that holds the working tree as its one commit. As with a public
  * repository on GitHub everybody may read, and who pushes needs the password; TLS, with an authority of its own.
- *
- * @param url where the repository seems to be: `https://github.com/owner/name`
  */
-export async function startGitServer(
-  source: Directory,
-  at: { url: string; branch: string },
-): Promise<ThrowawayGitServer> {
+export async function startGitServer(source: Directory, at: RepositoryPlace): Promise<ThrowawayGitServer> {
   const password = dag.setSecret(`git-password-${randomUUID()}`, randomBytes(24).toString("base64url"));
   const service = gitServerContainer(source, { ...at, password }).asService({ args: ["node", "/git/server.mjs"] });
   return await startedGitServer(service, { ...at, password });
@@ -37,13 +42,13 @@ export async function startGitServer(
 /** The server's container, to be started by `node /git/server.mjs`. */
 export function gitServerContainer(
   source: Directory,
-  { url, branch, password }: { url: string; branch: string; password: Secret },
+  { url, branch, others, password }: RepositoryPlace & { readonly password: Secret },
 ): Container {
   return dag
     .container()
     .from(images.git)
     .withFile("/git/server.mjs", dag.currentModule().source().file("git/server.mjs"))
-    .withDirectory(`${ROOT}/${repositoryPath(url)}.git`, repositoryOf(source, branch))
+    .withDirectory(`${ROOT}/${repositoryPath(url)}.git`, repositoryOf(source, [branch, ...(others ?? [])]))
     .withEnvVariable("SERVER", randomUUID()) // each run has one of its own
     .withEnvVariable("GIT_PROJECT_ROOT", ROOT)
     .withEnvVariable("GIT_PUBLIC", "1")
@@ -56,7 +61,7 @@ export function gitServerContainer(
 /** Starts a service made from `gitServerContainer`. */
 export async function startedGitServer(
   service: Service,
-  { url, branch, password }: { url: string; branch: string; password: Secret },
+  { url, branch, password }: RepositoryPlace & { readonly password: Secret },
 ): Promise<ThrowawayGitServer> {
   await service.start();
   const { address } = await lookup(await service.hostname(), { family: 4 });
@@ -71,12 +76,13 @@ export async function startedGitServer(
 }
 
 /** A bare repository whose one commit holds the folder, without what its .gitignore names. */
-function repositoryOf(source: Directory, branch: string): Directory {
+function repositoryOf(source: Directory, [branch = "", ...others]: readonly string[]): Directory {
   const script = [
     'git init --quiet --bare --initial-branch="$BRANCH" /bare',
     "git --git-dir=/bare --work-tree=/source add --all",
     "git --git-dir=/bare --work-tree=/source commit --quiet --message 'The working tree'",
     "rm /bare/index",
+    'for other in "$@"; do git --git-dir=/bare branch -- "$other"; done',
   ];
   let container = dag
     .container()
@@ -88,5 +94,6 @@ function repositoryOf(source: Directory, branch: string): Directory {
       .withEnvVariable(`GIT_${role}_NAME`, "helloworld-infrastructure")
       .withEnvVariable(`GIT_${role}_EMAIL`, "pipeline@helloworld.invalid")
       .withEnvVariable(`GIT_${role}_DATE`, "2026-01-01T00:00:00Z"); // the same tree is the same commit, and in the cache
-  return container.withExec(["sh", "-euc", script.join("\n")]).directory("/bare");
+  const different = others.filter((other) => other !== branch);
+  return container.withExec(["sh", "-euc", script.join("\n"), "sh", ...different]).directory("/bare");
 }

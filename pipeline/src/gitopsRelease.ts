@@ -3,7 +3,7 @@ import { type Delivery, describeCommit, PIPELINE_AUTHOR, publishTag } from "./de
 import type { EnvironmentEntry } from "./environments.js";
 import { releaseMessage, tagBefore } from "./evidence.js";
 import { requestSync, syncSource } from "./flux.js";
-import { durationSeconds, type GitRepository } from "./fluxObjects.js";
+import { branchOf, durationSeconds, type GitRepository } from "./fluxObjects.js";
 import { commitFile, type GitRemote, type TagCommit } from "./git.js";
 import { historyOf, holdsCommit } from "./gitHistory.js";
 import type { Cluster } from "./kubernetes.js";
@@ -118,10 +118,10 @@ export async function takeBack(target: GitopsTarget, { tag, commit }: FailedTag)
 export async function followsGit(api: Cluster, environment: EnvironmentEntry, remote?: GitRemote): Promise<boolean> {
   const { spec } = ((await api.findObject(syncSource)) ?? {}) as GitRepository;
   if (!spec?.url) return false;
-  const branch = spec.ref?.branch ?? "master";
+  const branch = branchOf(spec.ref);
   if (remote && (!isSameRepository(spec.url, remote.url) || branch !== remote.branch))
     throw new Error(
-      `Flux in ${environment.name} follows ${branch} of ${spec.url}, and the tag would be committed to ${remote.branch} of ${remote.url}: ` +
+      `Flux in ${environment.name} follows ${branch ?? "no branch"} of ${spec.url}, and the tag would be committed to ${remote.branch} of ${remote.url}: ` +
         "it would never arrive. Is it the right cluster? Nothing was changed.",
     );
   return true;

@@ -24,13 +24,13 @@ import { CHECKS, checkInfra, checks } from "./check.js";
 import { ci } from "./ci.js";
 import { keptCluster, keptKubeconfig, removeState } from "./cluster.js";
 import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./clusterDrift.js";
-import { type Delivery, type Published, publishTag, remoteOf } from "./delivery.js";
+import { type Delivery, followedBy, type Published, promotionBranch, publishTag, remoteOf } from "./delivery.js";
 import { deploy, prepareNamespace, targetOf } from "./deployment.js";
 import { checkConfirmation, destroyEnvironment } from "./destroy.js";
 import { failAsDrifted, findDrift } from "./drift.js";
 import { eksKubeconfigOf } from "./eks.js";
 import { endToEnd } from "./endToEnd.js";
-import { type EnvironmentEntry, environment, infrastructureOf, promotionTarget, REGION } from "./environments.js";
+import { environment, infrastructureOf, promotionTarget, REGION } from "./environments.js";
 import { parseDigest, parseRun } from "./evidence.js";
 import { checkPull, renewPullSecret } from "./ghcrSecret.js";
 import { makePlan, type TerraformRun, variableArguments } from "./plan.js";
@@ -205,8 +205,9 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async status(env: string, kubeconfig?: Secret): Promise<string> {
     const entry = environment(env);
-    const tag = await releasedTag(this.source, entry);
-    return await statusOf((await targetOf(kubeconfig, entry, this.aws())).api, { environment: entry, tag });
+    const [tag, promotedTo] = await Promise.all([releasedTag(this.source, entry), promotionBranch(this.source, entry)]);
+    const { api } = await targetOf(kubeconfig, entry, this.aws());
+    return await statusOf(api, { environment: entry, tag, promotedTo });
   }
 
   /**
@@ -279,7 +280,7 @@ export class HelloworldInfrastructure {
       kubeconfig,
       aws: this.aws(),
       registry: registryOf(registryUsername, registryPassword),
-      delivery: await this.delivery(entry, { gitToken, gitUsername, gitAuthor, runId, pullRequest }),
+      delivery: await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest }),
       log,
     });
     return `${toMarkdown(report)}\n${published ? announcement(published, tag) : await proposal(changes, tag)}`;
@@ -317,7 +318,7 @@ export class HelloworldInfrastructure {
     pullRequest = false,
   ): Promise<Changeset> {
     const entry = environment(env);
-    const delivery = await this.delivery(entry, { gitToken, gitUsername, gitAuthor, runId, pullRequest });
+    const delivery = await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest });
     if (!delivery) return await bump(this.source, entry, tag);
     if ((passedOn === undefined) !== (imageDigest === undefined))
       throw new Error("--passed-on and --image-digest go together: which image passed, and where.");
@@ -329,8 +330,9 @@ export class HelloworldInfrastructure {
 
   /**
    * Brings the tag of prod's release file in git out: sees that it passed `ci` on dev and that its image is still the same, shows
-   * what prod would get, applies Terraform (with AWS credentials), waits until Flux and Flagger have the release out, and
-   * checks it end to end. On a failure it says what prod serves, and how to go back.
+   * what prod would get, applies Terraform (with AWS credentials), merges main into the branch that prod follows
+   * (clusters/prod/gitrepository.yaml), waits until Flux and Flagger have the release out, and checks it end to end. Nothing of
+   * main reaches prod before. On a failure it says what prod serves, and how to go back.
    *
    * `local` tries it without prod: on a throwaway node that follows clusters/prod on a git server of the run.
    *
@@ -339,13 +341,16 @@ export class HelloworldInfrastructure {
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" promote --git-token cmd:"gh auth token" --dry-run
    * Example: dagger call promote --env local --tag v0.2.0
    * @param env prod or local
-   * @param tag on prod the tag that git must have, as v0.2.0; on local the one to try; default: the one in the release file
+   * @param tag on prod the tag that git must have, as v0.2.0, and that may have been taken back before; on local the one to try;
+   *   default: the one in the release file
    * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
-   * @param dryRun only shows what prod would get: tag, chart, commit, Terraform's plan
+   * @param dryRun only shows what prod would get: tag, chart, commits, Terraform's plan
    * @param registryUsername who asks the registry for the image
    * @param registryPassword a token that may read packages, as GHCR_PAT
-   * @param gitToken a token that may read the repository's contents
+   * @param gitToken a token that may write the repository's contents; with --dry-run one that may read them
    * @param gitUsername the account of the token, where it is not GitHub's
+   * @param gitAuthor who makes the merge, as "Name <address>"; default: the pipeline
+   * @param runId what the merge calls this run
    * @param vars more Terraform variables, as they were applied
    * @param varFile more Terraform variables, as a .tfvars file
    * @param ghcrToken a token with read:packages, when Terraform makes or renews ghcr-secret
@@ -360,6 +365,8 @@ export class HelloworldInfrastructure {
     registryPassword?: Secret,
     gitToken?: Secret,
     gitUsername = "x-access-token",
+    gitAuthor?: string,
+    runId?: string,
     vars: string[] = [],
     varFile?: File,
     ghcrToken?: Secret,
@@ -372,7 +379,7 @@ export class HelloworldInfrastructure {
       tag: tag ? parseTag(tag) : undefined,
       kubeconfig,
       aws: this.aws(),
-      delivery: await this.delivery(entry, { gitToken, gitUsername }),
+      delivery: await this.delivery({ gitToken, gitUsername, gitAuthor, runId }),
       registry: registryOf(registryUsername, registryPassword),
       terraform: { vars, varFile, ghcrToken },
       dryRun,
@@ -382,8 +389,9 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * Takes an environment back to the tag before, by a commit to its release file, and waits until that tag is out when it is told
-   * of a cluster. A tag that was taken back before is passed over.
+   * Takes an environment back to the tag before, by a commit to its release file on the branch that it follows, and waits until
+   * that tag is out when it is told of a cluster. A tag that was taken back before is passed over. On prod all else stays as it was
+   * promoted, and main keeps its tag: `promote` refuses that one from then on.
    *
    * Returns the report in Markdown.
    *
@@ -410,8 +418,9 @@ export class HelloworldInfrastructure {
   ): Promise<string> {
     const entry = infrastructureOf(env);
     const wanted = tag ? parseTag(tag) : undefined;
-    const delivery = await this.delivery(entry, { gitToken, gitUsername, gitAuthor, runId, pullRequest });
-    if (!delivery) throw new Error("rollback needs --git-token.");
+    const given = await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest });
+    if (!given) throw new Error("rollback needs --git-token.");
+    const delivery = { ...given, remote: await followedBy(this.source, entry, given.remote) };
     const aws = this.aws();
     const cluster = kubeconfig || aws ? () => targetOf(kubeconfig, entry, aws) : undefined;
     return toMarkdown(await rollback({ source: this.source, environment: entry, delivery, tag: wanted, cluster, log }));
@@ -499,7 +508,7 @@ export class HelloworldInfrastructure {
     const entry = infrastructureOf(env);
     const known = except.map((tag) => parseTag(tag));
     const registry = registryOf(registryUsername, registryPassword);
-    const delivery = await this.delivery(entry, { gitToken, gitUsername });
+    const delivery = await this.delivery({ gitToken, gitUsername });
     return await watchRegistry(this.source, entry, known, registry, log, delivery?.remote);
   }
 
@@ -706,12 +715,12 @@ export class HelloworldInfrastructure {
     return { source: this.source, environment, session: await this.session(), vars, varFile, log };
   }
 
-  /** The way to the repository that Flux follows, where the caller gave a token for it. */
-  private async delivery(entry: EnvironmentEntry, access: GitAccess): Promise<Delivery | undefined> {
+  /** The way to the repository's trunk, where the caller gave a token for it. */
+  private async delivery(access: GitAccess): Promise<Delivery | undefined> {
     const { gitToken: token, gitUsername: username, gitAuthor: author, runId, pullRequest } = access;
     const run = runId === undefined ? undefined : parseRun(runId);
     if (!token) return undefined;
-    return { remote: await remoteOf(this.source, entry, { token, username }), author, run, pullRequest };
+    return { remote: await remoteOf(this.source, { token, username }), author, run, pullRequest };
   }
 
   /** Opens a session, where the caller gave anything to open one with. */

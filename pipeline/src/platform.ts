@@ -1,11 +1,11 @@
 import type { Directory } from "@dagger.io/dagger";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
-import { repositoryOf } from "./delivery.js";
+import { repositoryOf, trunkOf } from "./delivery.js";
 import { prepareNamespace } from "./deployment.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
 import { type FirstFolder, fluxImages, followBranch, installFlux, waitForFlux } from "./flux.js";
 import { hostOf } from "./git.js";
-import { startGitServer, type ThrowawayGitServer } from "./gitServer.js";
+import { type RepositoryPlace, startGitServer, type ThrowawayGitServer } from "./gitServer.js";
 import type { AppRegistry } from "./registry.js";
 import type { Log } from "./steps.js";
 
@@ -60,7 +60,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Throwaway
   const { source, environment, startGit = startGitServer } = options;
   const opened = await Promise.allSettled([
     startPlatformNode(options),
-    repositoryOf(source, environment).then((at) => startGit(source, at)),
+    gitOf(source, environment).then((at) => startGit(source, at)),
   ] as const);
   const [cluster, git] = opened;
   if (cluster.status === "rejected" || git.status === "rejected") {
@@ -79,6 +79,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Throwaway
     await platform.stop();
     throw error;
   }
+}
+
+/** Where an environment's branch lies, and the one on which versions are committed. */
+async function gitOf(source: Directory, environment: EnvironmentEntry): Promise<RepositoryPlace> {
+  const [followed, trunk] = await Promise.all([repositoryOf(source, environment), trunkOf(source)]);
+  return { ...followed, others: [trunk.branch] };
 }
 
 /** What Flux applies before the environment's folder. */

@@ -3,12 +3,15 @@ import { parse } from "yaml";
 import { sampleRegistry } from "./app.js";
 import { applyPlan } from "./apply.js";
 import type { AwsSession } from "./aws.js";
-import { type Delivery, publishTag } from "./delivery.js";
+import { type Delivery, followedBy, PIPELINE_AUTHOR, publishTag, trunkOf } from "./delivery.js";
 import { type Target, targetOf } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
 import { CHART, type EnvironmentEntry } from "./environments.js";
-import { type Evidence, evidenceOf, tagAfter } from "./evidence.js";
+import { type Evidence, evidenceOf, type ReleaseCommit, releaseMessage, tagAfter, takenBackBy } from "./evidence.js";
+import type { GitRemote } from "./git.js";
+import { GitError } from "./gitErrors.js";
 import { type FileHistory, historyOf } from "./gitHistory.js";
+import { type BranchAhead, commitsAhead, mergeTo, requirePush } from "./gitMerge.js";
 import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
 import { doesNothing, type MadePlan, makePlan } from "./plan.js";
@@ -30,7 +33,7 @@ export interface PromoteOptions {
   readonly kubeconfig?: Secret;
   /** Opens the AWS session: for the cluster where there is no kubeconfig, and for Terraform. */
   readonly aws?: () => Promise<AwsSession>;
-  /** The repository that prod follows. */
+  /** The repository, with the branch that versions are committed to. */
   readonly delivery?: Delivery;
   readonly registry?: AppRegistry;
   readonly terraform: { readonly vars: readonly string[]; readonly varFile?: File; readonly ghcrToken?: Secret };
@@ -40,8 +43,8 @@ export interface PromoteOptions {
 }
 
 /**
- * Brings the tag of prod's release file in git out: proof that it passed on dev → what prod would get → Terraform → Flux and
- * Flagger have it out → end to end.
+ * Brings the tag of prod's release file in git out: proof that it passed on dev → what prod would get → Terraform → a merge into
+ * the branch that prod follows → Flux and Flagger have it out → end to end.
  *
  * @throws StepFailure with the cause, what state prod is in, and the call to go back
  */
@@ -54,15 +57,23 @@ export async function promote(options: PromoteOptions): Promise<Report> {
       `promote reads from git what ${entry.name} is to get, and whether it passed on dev: give --git-token, with read access to the repository's contents.`,
     );
   const planned = ["proof", ["cluster", ...(aws ? ["terraform plan"] : [])]];
-  const acting = [...(aws ? ["terraform apply"] : []), "release", "end to end"];
+  const acting = [...(aws ? ["terraform apply"] : []), "merge", "release", "end to end"];
   const title = `promote ${entry.name}${dryRun ? ", shown only" : ""}`;
+  const followed = await followedBy(options.source, entry, delivery.remote);
   const { report } = await runSteps({ title, plan: [...planned, ...(dryRun ? [] : acting)], log }, (run) =>
-    promoteTo(run, { ...options, delivery }),
+    promoteTo(run, { ...options, delivery, followed }),
   );
   return report;
 }
 
-type ByGit = PromoteOptions & { readonly delivery: Delivery };
+type ByGit = PromoteOptions & {
+  readonly delivery: Delivery;
+  /** The same repository, with the branch that the environment follows. */
+  readonly followed: GitRemote;
+};
+
+/** Whether the environment gets what is on the trunk by a merge only. */
+const isGated = ({ delivery, followed }: ByGit) => delivery.remote.branch !== followed.branch;
 
 async function promoteTo(run: Run, options: ByGit): Promise<void> {
   const { aws, dryRun } = options;
@@ -81,30 +92,73 @@ async function promoteTo(run: Run, options: ByGit): Promise<void> {
       ),
     );
   }
-  await bring(run, options, { api: standing.target.api, tag: proof.tag, commit: proof.head });
+  const { api } = standing.target;
+  const commit = await merged(run, options, proof, api);
+  await bring(run, options, { api, tag: proof.tag, commit });
 }
 
 // --- what git says ----------------------------------------------------------------------------------------------------
 
 interface Proof extends Evidence {
   readonly tag: string;
-  /** The branch's newest commit. */
+  /** The trunk's newest commit. */
   readonly head: string;
 }
 
-async function proofOf(options: ByGit, note: (detail: string) => void): Promise<Proof> {
-  const { source, environment: entry, delivery, registry, tag: wanted } = options;
+/** A proof, and what the environment's branch lacks. */
+interface Promotion extends Proof {
+  readonly ahead: BranchAhead;
+}
+
+async function proofOf(options: ByGit, note: (detail: string) => void): Promise<Promotion> {
+  const { source, environment: entry, delivery, followed, registry, tag: wanted, dryRun } = options;
   const { remote } = delivery;
-  const [history, repository] = await Promise.all([
+  const [history, promoted, repository] = await Promise.all([
     historyOf(remote, entry.releaseFile),
+    promotedCommits(options),
     imageRepository(source, entry),
   ]);
   const proof = requireProof(history, entry, `${remote.branch} of ${remote.url}`, wanted);
+  requireNotTakenBack(proof.tag, promoted, options);
+  const [ahead] = await Promise.all([
+    commitsAhead(remote, followed.branch, proof.head),
+    ...(dryRun || !isGated(options) ? [] : [requirePush(remote, followed.branch, proof.head)]),
+  ]);
   const [host = ""] = repository.split("/");
   checkDigest(proof, await requireTag(registry ?? { host }, repository, proof.tag));
   const run = proof.run ? `, ${proof.run}` : "";
   note(`${proof.tag} passed ci on dev (${proof.commit.slice(0, 7)}${run}); its image is still that one`);
-  return proof;
+  return { ...proof, ahead };
+}
+
+/** How the release file came to be on the environment's branch; nothing before that one is there. */
+async function promotedCommits(options: ByGit): Promise<readonly ReleaseCommit[]> {
+  const { followed, environment } = options;
+  if (!isGated(options)) return [];
+  try {
+    return (await historyOf(followed, environment.releaseFile, { firstParent: true })).commits;
+  } catch (error) {
+    if (error instanceof GitError && error.problem === "branch") return [];
+    throw error;
+  }
+}
+
+/**
+ * Refuses a tag that was promoted before and then taken back, as long as nobody names it.
+ *
+ * @throws Error with the commit that took it back
+ */
+export function requireNotTakenBack(
+  tag: string,
+  promoted: readonly ReleaseCommit[],
+  { environment: { name, releaseFile }, tag: wanted }: Pick<PromoteOptions, "environment" | "tag">,
+): void {
+  const commit = takenBackBy(tag, promoted, releaseFile);
+  if (!commit || wanted === tag) return;
+  throw new Error(
+    `${tag} was promoted to ${name} before, and ${commit.slice(0, 7)} took it back. ${name} was not changed. ` +
+      `Next: bring a version that mends it through ci on dev. To bring ${tag} out again all the same: promote --tag ${tag}`,
+  );
 }
 
 /**
@@ -153,9 +207,9 @@ interface Standing {
 }
 
 async function look(options: ByGit, note: (detail: string) => void): Promise<Standing> {
-  const { environment: entry, kubeconfig, aws, delivery } = options;
+  const { environment: entry, kubeconfig, aws, followed } = options;
   const target = await targetOf(kubeconfig, entry, aws);
-  if (!(await followsGit(target.api, entry, delivery.remote)))
+  if (!(await followsGit(target.api, entry, followed)))
     throw new Error(
       `There is no Flux in ${entry.name} that follows git (GitRepository flux-system/flux-system): the tag would not arrive. Nothing was changed. ` +
         `Next: dagger call plan --env ${entry.name}, which shows what Terraform would install.`,
@@ -171,7 +225,11 @@ async function look(options: ByGit, note: (detail: string) => void): Promise<Sta
   };
 }
 
-async function whatProdGets({ source, environment }: ByGit, proof: Proof, now: Standing): Promise<string> {
+async function whatProdGets(
+  { source, environment, followed }: ByGit,
+  proof: Promotion,
+  now: Standing,
+): Promise<string> {
   const chart = parse(await source.file(`${CHART}/Chart.yaml`).contents()) as { version?: string };
   const rows = [
     ["tag", now.tag ?? "none", proof.tag],
@@ -183,11 +241,31 @@ async function whatProdGets({ source, environment }: ByGit, proof: Proof, now: S
     ["", "now", "in git"],
     rows.map((row) => row.map(cell)),
   );
-  return [`### What ${environment.name} gets`, "", ...table, ""].join("\n");
+  return [`### What ${environment.name} gets`, "", ...table, "", ...commitList(proof.ahead, followed.branch)].join(
+    "\n",
+  );
+}
+
+/** How many commits are shown: enough for a person to see what is in it. */
+const SHOWN_COMMITS = 20;
+
+function commitList({ head, commits }: BranchAhead, branch: string): string[] {
+  if (!head) return [`The branch ${branch} is not there yet: it begins with this commit.`, ""];
+  if (commits.length === 0) return [`${branch} has all commits already.`, ""];
+  const shown = commits.slice(0, SHOWN_COMMITS).map(({ sha, subject }) => `- \`${sha.slice(0, 7)}\` ${subject}`);
+  const more = commits.length - shown.length;
+  return [
+    `${commits.length === 1 ? "One commit" : `${commits.length} commits`} since ${head.slice(0, 7)} of ${branch}:`,
+    "",
+    ...shown,
+    ...(more > 0 ? [`- and ${more} more`] : []),
+    "",
+  ];
 }
 
 /** How an environment stands after a failure, and the calls that show more and go back. */
 async function stateOf({ environment: entry }: PromoteOptions, api: Cluster, tag: string): Promise<string> {
+  if (entry.name === "local") return ""; // it is gone with the run
   const calls =
     `How it stands: dagger call status --env ${entry.name}. ` +
     `Back to the tag before: dagger call rollback --env ${entry.name} --git-token …`;
@@ -215,6 +293,36 @@ async function applied(
   return text.split("\n").at(-2) ?? "applied";
 }
 
+// --- the merge --------------------------------------------------------------------------------------------------------
+
+type Mergeable = Pick<Promotion, "tag" | "digest" | "head" | "ahead">;
+
+/** Lets the environment's branch have the commit; one that follows the trunk itself has it. Returns the one that Flux is to bring out. */
+async function merged(run: Run, options: ByGit, proof: Mergeable, api: Cluster): Promise<string> {
+  const { environment: entry, delivery, followed, log } = options;
+  const { remote, author = PIPELINE_AUTHOR, run: runId } = delivery;
+  const { tag, digest, head, ahead } = proof;
+  const { branch: target } = followed;
+  const message = releaseMessage({
+    ...{ file: entry.releaseFile, tag, digest, passed: "dev", promotedTo: entry.name },
+    ...(runId && { run: runId }),
+  });
+  return await run.step("merge", async (note) => {
+    if (!isGated(options)) {
+      note(`none: ${entry.name} follows ${target} itself`);
+      return head;
+    }
+    const merge = { target, commit: head, from: ahead.head, author, message, log };
+    const { sha, changed } = await withAdvice(
+      () => mergeTo(remote, merge),
+      () => stateOf(options, api, tag),
+    );
+    const what = changed ? `${remote.branch} ${head.slice(0, 7)} → ${target}, by` : `${target} has it already, in`;
+    note(`${what} ${sha.slice(0, 7)}`);
+    return sha;
+  });
+}
+
 // --- the release ------------------------------------------------------------------------------------------------------
 
 interface Bringing {
@@ -224,9 +332,10 @@ interface Bringing {
 }
 
 async function bring(run: Run, options: ByGit, { api, tag, commit }: Bringing): Promise<void> {
-  const { source, environment: entry, delivery, log } = options;
-  const gitops = { ...delivery, api, environment: entry, timeoutSeconds: await releaseTimeout(source, entry), log };
-  const state = () => (entry.name === "local" ? "" : stateOf(options, api, tag));
+  const { source, environment: entry, delivery, followed, log } = options;
+  const timeoutSeconds = await releaseTimeout(source, entry);
+  const gitops = { ...delivery, remote: followed, api, environment: entry, timeoutSeconds, log };
+  const state = () => stateOf(options, api, tag);
   await run.step("release", async (note) => {
     const { value: out, summary } = await withAdvice(
       () => underLoad(api, entry, () => drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit))),
@@ -243,7 +352,7 @@ async function promoteLocally(options: PromoteOptions): Promise<Report> {
   if (dryRun) throw new Error("--dry-run shows what prod would get; on local there is nothing to show.");
   const [released, repository] = await Promise.all([releasedTag(source, entry), imageRepository(source, entry)]);
   const tag = options.tag ?? released;
-  const plan = [["cluster", "image"], `install ${released}`, "release", "end to end"];
+  const plan = [["cluster", "image"], `install ${released}`, "merge", "release", "end to end"];
   const { report } = await runSteps({ title: `promote ${entry.name} ${tag}`, plan, log }, async (run) => {
     const registry = options.registry ?? (await sampleRegistry(source, repository));
     const [platform, digest] = await run.parallel([
@@ -252,14 +361,22 @@ async function promoteLocally(options: PromoteOptions): Promise<Report> {
     ]);
     try {
       const { api } = platform;
-      const delivery = { ...options.delivery, remote: platform.git.remote };
+      const followed = platform.git.remote;
+      const trunk = { ...followed, branch: (await trunkOf(source)).branch };
+      const delivery = { ...options.delivery, remote: trunk };
       await run.step(`install ${released}`, async (note) => {
         const timeoutSeconds = await releaseTimeout(source, entry);
-        const { seconds } = await waitForTag({ ...delivery, api, environment: entry, timeoutSeconds, log }, released);
+        const { seconds } = await waitForTag(
+          { remote: followed, api, environment: entry, timeoutSeconds, log },
+          released,
+        );
         note(`by Flux, ${formatSeconds(seconds)} after it was ready`);
       });
-      const { sha: commit } = await publishTag(delivery, entry, { tag, digest }, log);
-      await bring(run, { ...options, delivery }, { api, tag, commit });
+      const { sha: head } = await publishTag(delivery, entry, { tag, digest }, log);
+      const ahead = await commitsAhead(trunk, followed.branch, head);
+      const local = { ...options, delivery, followed };
+      const commit = await merged(run, local, { tag, digest, head, ahead }, api);
+      await bring(run, local, { api, tag, commit });
     } finally {
       await platform.stop();
     }

@@ -14,6 +14,7 @@ import {
 } from "./fluxLinks.js";
 import {
   API,
+  branchOf,
   type Canary,
   commitOf,
   type GitRepository,
@@ -314,7 +315,7 @@ class Chain {
   /** The commit that the chart's source must have: that of the sync, when both are one repository and one branch. */
   private sameRepository({ source, chartSource }: Snapshot): string | undefined {
     const place = (object: GitRepository | undefined) =>
-      `${withoutGitEnd(object?.spec?.url ?? "")}#${JSON.stringify(object?.spec?.ref ?? {})}`;
+      `${withoutGitEnd(object?.spec?.url ?? "")}#${branchOf(object?.spec?.ref) ?? JSON.stringify(object?.spec?.ref)}`;
     if (!chartSource || place(source) !== place(chartSource)) return undefined;
     const own = commitOf(chartSource.status?.artifact?.revision);
     return own && this.judged.get(own) ? own : this.commit;
@@ -329,7 +330,7 @@ class Chain {
       trouble: {
         what: `Flux has fetched ${fetched.slice(0, 7)} and not ${this.commit.slice(0, 7)}`,
         cause: "another commit came after it, or it was pushed to another branch or repository",
-        next: `git log --oneline -5 origin/${source?.spec?.ref?.branch ?? "main"}`,
+        next: `git log --oneline -5 origin/${branchOf(source?.spec?.ref) ?? "main"}`,
         bearableSeconds: this.patience.overtakenWithinSeconds,
       },
     };

@@ -1,5 +1,5 @@
 import type { Directory } from "@dagger.io/dagger";
-import { type Delivery, publishTag } from "./delivery.js";
+import { type Delivery, promotionBranch, publishTag } from "./delivery.js";
 import type { Target } from "./deployment.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { commitOfTag, tagAfter, tagBefore, tagsOf } from "./evidence.js";
@@ -12,6 +12,7 @@ import { type Log, runSteps, withAdvice } from "./steps.js";
 export interface RollbackOptions {
   readonly source: Directory;
   readonly environment: EnvironmentEntry;
+  /** The repository, with the branch that the environment follows. */
   readonly delivery: Delivery;
   /** Where to go back to; the tag before when not given. */
   readonly tag?: string;
@@ -40,7 +41,9 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
   const { report } = await runSteps({ title: `rollback ${entry.name}`, plan, log }, async (run) => {
     const target = cluster && (await run.step("cluster", () => openFlux(options, cluster)));
     const { way, commit } = await run.step("commit", async (note) => {
-      const history = await historyOf(delivery.remote, entry.releaseFile);
+      // What was promoted counts, and not what a merge brought with it.
+      const firstParent = (await promotionBranch(source, entry)) !== undefined;
+      const history = await historyOf(delivery.remote, entry.releaseFile, { firstParent });
       const way = wayBack(history, entry, options.tag);
       const commit = await publishTag(
         delivery,

@@ -20,6 +20,8 @@ export interface StatusQuestion {
   readonly environment: EnvironmentEntry;
   /** The tag in the environment's release file. */
   readonly tag: string;
+  /** The branch that the environment follows, where it gets what is in git by `promote` only. */
+  readonly promotedTo?: string;
   readonly clock?: Clock;
 }
 
@@ -47,7 +49,7 @@ interface Hint {
  */
 export async function statusOf(
   api: ReleaseApi,
-  { environment, tag, clock = realClock }: StatusQuestion,
+  { environment, tag, promotedTo, clock = realClock }: StatusQuestion,
 ): Promise<string> {
   const { namespace, helmRelease } = environment;
   const [{ standings, objects }, hasFlux, hasFlagger] = await Promise.all([
@@ -59,7 +61,11 @@ export async function statusOf(
   const now = clock.now();
   const links = standings.filter(({ link }) => hasFlux || link === "Deployment" || link === "Canary");
   const rows: Row[] = [
-    { what: "tag in git", state: tag, detail: environment.releaseFile },
+    {
+      what: "tag in git",
+      state: tag,
+      detail: `${environment.releaseFile}${promotedTo ? `; ${promotedTo} gets it by \`promote\`` : ""}`,
+    },
     runningRow(objects),
     ...(hasFlux ? [] : [absent("Flux", "nothing follows git here: `deploy` brings a version out")]),
     ...links.map((standing) => linkRow(standing, objects)),
@@ -67,7 +73,8 @@ export async function statusOf(
     podsRow(pods),
     ...(hasFlux ? [deployRow(objects), driftRow(objects, now)] : []),
   ];
-  const hint = firstHint(tag, links, objects, pods, environment, now);
+  const expected = (promotedTo && promotedTag(objects)) || tag;
+  const hint = firstHint(expected, links, objects, pods, environment, now);
   const lines = rows.map(({ what, state, since, detail }) => [
     cell(what),
     cell(state),
@@ -125,6 +132,12 @@ function runningRow(objects: Snapshot): Row {
 export function servingTag(objects: Snapshot): string | undefined {
   const serving = servingOf(objects);
   return serving && tagOf(serving);
+}
+
+/** The tag that Flux has from git. */
+function promotedTag({ release }: Snapshot): string | undefined {
+  const tag = release?.spec?.values?.image?.tag;
+  return typeof tag === "string" ? tag : undefined;
 }
 
 /** The Deployment that users reach: with Flagger it is the primary. */

@@ -82,6 +82,13 @@ describe.each(["dev", "prod"])("clusters/%s", (environment) => {
   });
 });
 
+test("prod follows a branch of its own, and Flux itself the one that the chart comes from", () => {
+  const branch = (environment: string) => parse(read(`clusters/${environment}/gitrepository.yaml`)).spec.ref.branch;
+  expect([branch("dev"), branch("prod")]).toEqual(["main", "prod"]);
+  const table = [...read("terraform/main.tf").matchAll(/git_ref = "refs\/heads\/(.*?)"/g)].map(([, ref]) => ref);
+  expect(table).toEqual([branch("dev"), branch("prod")]);
+});
+
 test("prod scales by load and outlasts slow load balancers", () => {
   const { values } = parse(read("clusters/prod/release.yaml")).spec;
   expect(values.autoscaling.enabled).toBe(true);

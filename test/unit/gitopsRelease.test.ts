@@ -13,17 +13,20 @@ const clusterWith = (spec?: object) => ({ findObject: async () => spec && { spec
 describe("a cluster that follows git", () => {
   it("is known by Flux's own source, in any spelling of the repository's address", async () => {
     for (const url of [URL, `${URL}.git`, `${URL}/`, "ssh://git@github.com/DamekarV/helloworld-infrastructure"])
-      expect(await followsGit(clusterWith({ url, ref: { branch: "main" } }), dev, remote)).toBe(true);
+      for (const ref of [{ branch: "main" }, { name: "refs/heads/main" }])
+        expect(await followsGit(clusterWith({ url, ref }), dev, remote)).toBe(true);
     expect(await followsGit(clusterWith(), dev, remote)).toBe(false);
   });
 
   it.each([
     { url: "https://github.com/damekarv/other", ref: { branch: "main" } },
     { url: URL, ref: { branch: "develop" } },
+    { url: URL, ref: { name: "refs/heads/develop" } },
+    { url: URL, ref: { name: "refs/tags/main" } },
     { url: URL },
   ])("and another repository or branch (%j) is refused before a commit", async (spec) => {
     await expect(followsGit(clusterWith(spec), dev, remote)).rejects.toThrow(
-      /^Flux in dev follows (?:main|develop|master) of .*would be committed to main of .*Nothing was changed/,
+      /^Flux in dev follows (?:main|develop|master|no branch) of .*would be committed to main of .*Nothing was changed/,
     );
   });
 

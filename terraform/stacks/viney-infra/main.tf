@@ -223,7 +223,7 @@ module "flux" {
   count  = local.enabled.flux ? 1 : 0
 
   git_url       = var.git_url
-  git_ref       = var.git_ref
+  git_ref       = coalesce(var.git_ref, local.settings.flux.git_ref)
   path          = "clusters/${var.environment}"
   pull_secret   = var.git_pull_secret
   size          = var.environment == "prod" ? "medium" : "small"

@@ -76,6 +76,11 @@ output "prometheus_url" {
   value       = one(module.prometheus[*].url)
 }
 
+output "flux_git_ref" {
+  description = "Reference that Flux follows."
+  value       = one(module.flux[*].git_ref)
+}
+
 output "flux_path" {
   description = "Folder of the repository that the cluster applies."
   value       = one(module.flux[*].path)

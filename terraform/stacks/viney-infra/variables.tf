@@ -128,9 +128,9 @@ variable "git_url" {
 }
 
 variable "git_ref" {
-  description = "Reference that Flux follows."
+  description = "Reference that Flux follows, instead of the table's in terraform/main.tf."
   type        = string
-  default     = "refs/heads/main"
+  default     = null
 }
 
 variable "git_pull_secret" {

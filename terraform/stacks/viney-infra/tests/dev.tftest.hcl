@@ -107,8 +107,8 @@ run "has_the_modules_of_the_table" {
   }
 
   assert {
-    condition     = output.flux_path == "clusters/dev"
-    error_message = "dev's cluster follows clusters/dev."
+    condition     = output.flux_path == "clusters/dev" && output.flux_git_ref == "refs/heads/main"
+    error_message = "dev's cluster follows clusters/dev of main."
   }
 
   assert {

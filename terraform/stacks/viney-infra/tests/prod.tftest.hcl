@@ -38,6 +38,11 @@ run "names_everything_after_the_environment" {
   }
 
   assert {
+    condition     = output.flux_git_ref == "refs/heads/prod"
+    error_message = "prod gets what was promoted, and not what is on main."
+  }
+
+  assert {
     condition     = local.access_entries.deploy.principal_arn == "arn:aws:iam::111122223333:role/helloworld-deploy-prod"
     error_message = "prod's own deploy role, not dev's."
   }
