@@ -21,7 +21,7 @@ interface FluxObject<Spec, Status> extends Omit<ClusterObject, "spec" | "status"
 }
 
 interface Artifact {
-  /** `main@sha1:<commit>`, or a chart's version. */
+  /** `main@sha1:<commit>`, with `refs/heads/` before it where the reference is given in full; or a chart's version. */
   readonly revision?: string;
   readonly lastUpdateTime?: string;
   /** Where source-controller serves it in the cluster. */
@@ -195,7 +195,7 @@ export function hasCommit(revision: string | undefined, commit: string): boolean
 /** A revision as a person reads it: `main@1234567`. */
 export function shortRevision(revision: string | undefined): string {
   if (!revision) return "none";
-  return revision.replace(/(?:sha\d+:)?([0-9a-f]{7})[0-9a-f]{33,57}$/, "$1");
+  return revision.replace(BRANCH, "").replace(/(?:sha\d+:)?([0-9a-f]{7})[0-9a-f]{33,57}$/, "$1");
 }
 
 /** The events about an object of this kind and name. */

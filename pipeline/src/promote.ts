@@ -7,15 +7,15 @@ import { type Delivery, followedBy, PIPELINE_AUTHOR, publishTag, trunkOf } from 
 import { type Target, targetOf } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
 import { CHART, type EnvironmentEntry } from "./environments.js";
-import { type Evidence, evidenceOf, type ReleaseCommit, releaseMessage, tagAfter, takenBackBy } from "./evidence.js";
+import { releaseMessage } from "./evidence.js";
+import { shortRevision } from "./fluxObjects.js";
 import type { GitRemote } from "./git.js";
-import { GitError } from "./gitErrors.js";
-import { type FileHistory, historyOf } from "./gitHistory.js";
-import { type BranchAhead, commitsAhead, mergeTo, requirePush } from "./gitMerge.js";
+import { type BranchAhead, commitsAhead, mergeTo } from "./gitMerge.js";
 import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
 import { doesNothing, type MadePlan, makePlan } from "./plan.js";
 import { startPlatform } from "./platform.js";
+import { isGated, type Promotion, proofOf } from "./promotionProof.js";
 import { type AppRegistry, requireTag } from "./registry.js";
 import { lookAtRelease } from "./releaseChain.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
@@ -72,12 +72,10 @@ type ByGit = PromoteOptions & {
   readonly followed: GitRemote;
 };
 
-/** Whether the environment gets what is on the trunk by a merge only. */
-const isGated = ({ delivery, followed }: ByGit) => delivery.remote.branch !== followed.branch;
-
 async function promoteTo(run: Run, options: ByGit): Promise<void> {
-  const { aws, dryRun } = options;
-  const proof = await run.step("proof", async (note) => await proofOf(options, note));
+  const { aws, delivery, dryRun } = options;
+  const question = { ...options, trunk: delivery.remote, mayPush: !dryRun };
+  const proof = await run.step("proof", async (note) => await proofOf(question, note));
   const clusterStep: NamedWork<Standing> = { name: "cluster", run: (note) => look(options, note) };
   const planStep: NamedWork<MadePlan>[] = aws ? [{ name: "terraform plan", run: () => planOf(options, aws) }] : [];
   const [standing, plan] = await run.parallel<[Standing, ...MadePlan[]]>([clusterStep, ...planStep]);
@@ -97,113 +95,13 @@ async function promoteTo(run: Run, options: ByGit): Promise<void> {
   await bring(run, options, { api, tag: proof.tag, commit });
 }
 
-// --- what git says ----------------------------------------------------------------------------------------------------
-
-interface Proof extends Evidence {
-  readonly tag: string;
-  /** The trunk's newest commit. */
-  readonly head: string;
-}
-
-/** A proof, and what the environment's branch lacks. */
-interface Promotion extends Proof {
-  readonly ahead: BranchAhead;
-}
-
-async function proofOf(options: ByGit, note: (detail: string) => void): Promise<Promotion> {
-  const { source, environment: entry, delivery, followed, registry, tag: wanted, dryRun } = options;
-  const { remote } = delivery;
-  const [history, promoted, repository] = await Promise.all([
-    historyOf(remote, entry.releaseFile),
-    promotedCommits(options),
-    imageRepository(source, entry),
-  ]);
-  const proof = requireProof(history, entry, `${remote.branch} of ${remote.url}`, wanted);
-  requireNotTakenBack(proof.tag, promoted, options);
-  const [ahead] = await Promise.all([
-    commitsAhead(remote, followed.branch, proof.head),
-    ...(dryRun || !isGated(options) ? [] : [requirePush(remote, followed.branch, proof.head)]),
-  ]);
-  const [host = ""] = repository.split("/");
-  checkDigest(proof, await requireTag(registry ?? { host }, repository, proof.tag));
-  const run = proof.run ? `, ${proof.run}` : "";
-  note(`${proof.tag} passed ci on dev (${proof.commit.slice(0, 7)}${run}); its image is still that one`);
-  return { ...proof, ahead };
-}
-
-/** How the release file came to be on the environment's branch; nothing before that one is there. */
-async function promotedCommits(options: ByGit): Promise<readonly ReleaseCommit[]> {
-  const { followed, environment } = options;
-  if (!isGated(options)) return [];
-  try {
-    return (await historyOf(followed, environment.releaseFile, { firstParent: true })).commits;
-  } catch (error) {
-    if (error instanceof GitError && error.problem === "branch") return [];
-    throw error;
-  }
-}
-
-/**
- * Refuses a tag that was promoted before and then taken back, as long as nobody names it.
- *
- * @throws Error with the commit that took it back
- */
-export function requireNotTakenBack(
-  tag: string,
-  promoted: readonly ReleaseCommit[],
-  { environment: { name, releaseFile }, tag: wanted }: Pick<PromoteOptions, "environment" | "tag">,
-): void {
-  const commit = takenBackBy(tag, promoted, releaseFile);
-  if (!commit || wanted === tag) return;
-  throw new Error(
-    `${tag} was promoted to ${name} before, and ${commit.slice(0, 7)} took it back. ${name} was not changed. ` +
-      `Next: bring a version that mends it through ci on dev. To bring ${tag} out again all the same: promote --tag ${tag}`,
-  );
-}
-
-/**
- * The tag in git, and the proof that it passed on dev.
- *
- * @throws Error when there is none, or git has another tag than the wanted one
- */
-export function requireProof(
-  { head, commits }: FileHistory,
-  { name, releaseFile: file }: EnvironmentEntry,
-  place: string,
-  wanted?: string,
-): Proof {
-  const [newest] = commits;
-  const tag = newest && tagAfter(newest, file);
-  if (!tag) throw new Error(`${file} on ${place} has no tag that can be read. Nothing was changed.`);
-  if (wanted && wanted !== tag)
-    throw new Error(
-      `${file} on ${place} has ${tag}, and not ${wanted}. Nothing was changed. ` +
-        `Next: dagger call ci --env dev --tag ${wanted} --git-token …, which tests it on dev and sets it there.`,
-    );
-  const evidence = evidenceOf(tag, commits, file);
-  if (evidence) return { ...evidence, tag, head };
-  throw new Error(
-    `${file} on ${place} has ${tag}, and no commit of the pipeline says that it passed ci on dev: it was set by hand, or was there before. ${name} was not changed.\n` +
-      `Next: dagger call rollback --env ${name} --git-token … takes it back; then dagger call ci --env dev --tag ${tag} --git-token … tests it on dev and sets it with the proof.`,
-  );
-}
-
-/** @throws Error when the tag stands for another image than the one that passed */
-export function checkDigest({ tag, digest, commit }: Proof, present: string): void {
-  if (present === digest) return;
-  throw new Error(
-    `${tag} is another image than the one that passed ci on dev: the registry has ${present}, and ${commit.slice(0, 7)} says ${digest}. ` +
-      "Somebody has moved the tag. Nothing was changed. Next: release the image under a new tag, which ci can test.",
-  );
-}
-
 // --- what prod has ----------------------------------------------------------------------------------------------------
 
 interface Standing {
   readonly target: Target;
   readonly tag: string | undefined;
   readonly chart: string | undefined;
-  readonly commit: string | undefined;
+  readonly commit: string;
 }
 
 async function look(options: ByGit, note: (detail: string) => void): Promise<Standing> {
@@ -221,7 +119,7 @@ async function look(options: ByGit, note: (detail: string) => void): Promise<Sta
     target,
     tag,
     chart: objects.release?.status?.history?.[0]?.chartVersion,
-    commit: objects.source?.status?.artifact?.revision,
+    commit: shortRevision(objects.source?.status?.artifact?.revision),
   };
 }
 
@@ -235,7 +133,7 @@ async function whatProdGets(
     ["tag", now.tag ?? "none", proof.tag],
     ["image", "", `${proof.digest.slice(0, 19)}…, as it passed on dev`],
     ["chart", now.chart ?? "none", chart.version ?? "?"],
-    ["commit", now.commit ?? "none", proof.head.slice(0, 12)],
+    ["commit", now.commit, proof.head.slice(0, 7)],
   ];
   const table = markdownTable(
     ["", "now", "in git"],
@@ -308,7 +206,7 @@ async function merged(run: Run, options: ByGit, proof: Mergeable, api: Cluster):
     ...(runId && { run: runId }),
   });
   return await run.step("merge", async (note) => {
-    if (!isGated(options)) {
+    if (!isGated({ trunk: remote, followed })) {
       note(`none: ${entry.name} follows ${target} itself`);
       return head;
     }

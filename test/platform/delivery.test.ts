@@ -39,18 +39,22 @@ describe("a version's whole way", () => {
       shown: expect.stringMatching(
         /proof +\| passed .*v0\.3\.0 passed ci on dev[\s\S]*terraform plan +\| passed[\s\S]*\| tag +\|[^|]*\| v0\.3\.0[\s\S]*module\.vpc/,
       ),
+      "prod before": { dev: "v0.2.0 after 1 commits", prod: "v0.1.0 after 1 commits" },
       "another tag": expect.stringMatching(/has v0\.3\.0, and not v0\.4\.0.*ci --env dev --tag v0\.4\.0/),
       promoted: expect.stringMatching(
-        /terraform apply +\| passed .*Apply complete! Resources: \d+ added[\s\S]*release +\| passed .*v0\.3\.0 is out[\s\S]*HTTP 200 from v0\.3\.0[\s\S]*```mermaid/,
+        /terraform apply +\| passed .*Apply complete! Resources: \d+ added[\s\S]*merge +\| passed .*main [0-9a-f]{7} → prod, by[\s\S]*release +\| passed .*v0\.3\.0 is out[\s\S]*HTTP 200 from v0\.3\.0[\s\S]*```mermaid/,
       ),
       "promoted again": expect.stringMatching(
-        /terraform apply +\| passed .*no changes[\s\S]*release +\| passed .* 0 failed.*v0\.3\.0 from/,
+        /terraform apply +\| passed .*no changes[\s\S]*merge +\| passed .*prod has it already[\s\S]*release +\| passed .* 0 failed.*v0\.3\.0 from/,
       ),
       "rolled back": expect.stringMatching(
         /commit +\| passed .*v0\.3\.0 → v0\.1\.0 by[\s\S]*release +\| passed .*v0\.1\.0 is out/,
       ),
-      "files at the end": { dev: "v0.3.0 after 4 commits", prod: "v0.1.0 after 3 commits" },
-      "not proved": expect.stringMatching(/v0\.1\.0, and no commit .* passed ci on dev[\s\S]*cluster +\| skipped/),
+      "files at the end": { dev: "v0.3.0 after 4 commits", prod: "v0.3.0 after 2 commits" },
+      "prod's at the end": { dev: "v0.3.0 after 4 commits", prod: expect.stringMatching(/^v0\.1\.0 after/) },
+      "taken back": expect.stringMatching(
+        /v0\.3\.0 was promoted to prod before, and [0-9a-f]{7} took it back[\s\S]*--tag v0\.3\.0[\s\S]*cluster +\| skipped/,
+      ),
     });
   });
 });
@@ -77,6 +81,29 @@ describe("commits to release files", () => {
       "its branch": { dev: "v0.3.0 after 2 commits", prod: "v0.4.0 after 7 commits" },
       main: { dev: "v0.3.0 after 2 commits", prod: "v0.3.0 after 6 commits" },
       gone: expect.stringContaining("does not answer"),
+    });
+  });
+});
+
+describe("prod's branch", () => {
+  it("gets what is promoted and nothing else, and keeps what was taken back", { timeout: 600_000 }, async () => {
+    expect(JSON.parse(await scenario("merges"))).toEqual({
+      "prod before": { dev: "v0.1.0 after 1 commits", prod: "v0.1.0 after 1 commits" },
+      promoted: { changed: true, commits: ["clusters/prod/release.yaml: v0.2.0"] },
+      "promoted again": { changed: false, commits: [] },
+      "moved meanwhile": expect.stringMatching(
+        /prod of .* has moved to [0-9a-f]{7} since it was looked at \(0000000\)/,
+      ),
+      "two at once": true,
+      "prod after": "v0.3.0 v0.2.0 v0.1.0",
+      "taken back": expect.stringContaining("v0.3.0 → v0.2.0 by"),
+      "prod then": "v0.2.0 v0.3.0 v0.2.0 v0.1.0",
+      "main keeps it": { dev: "v0.1.0 after 1 commits", prod: "v0.3.0 after 3 commits" },
+      "again, unnamed": expect.stringMatching(/promoted to prod before, and [0-9a-f]{7} took it back/),
+      "merged again": { changed: true, commits: [] },
+      "prod at the end": "v0.3.0 v0.2.0 v0.3.0 v0.2.0 v0.1.0",
+      "a token that may not push": expect.stringMatching(/does not accept the password of git/),
+      "a branch that is not there yet": [null, true],
     });
   });
 });

@@ -9,7 +9,7 @@ import {
   releaseMessage,
   tagBefore,
 } from "../../pipeline/src/evidence.js";
-import { checkDigest, requireProof } from "../../pipeline/src/promote.js";
+import { checkDigest, requireNotTakenBack, requireProof } from "../../pipeline/src/promotionProof.js";
 import { wayBack } from "../../pipeline/src/rollback.js";
 
 const prod = environment("prod");
@@ -47,6 +47,12 @@ describe("the message of a commit", () => {
   it("says what it takes back", () => {
     expect(releaseMessage({ file: FILE, tag: "v0.2.0", rolledBack: { tag: "v0.3.0", commit: "abc" } })).toBe(
       "Revert clusters/prod/release.yaml to v0.2.0\n\nThis takes back v0.3.0 of abc.\n\nTag: v0.2.0\nRolled-Back: v0.3.0",
+    );
+  });
+
+  it("says what a merge brings where, with the proof", () => {
+    expect(releaseMessage({ file: FILE, tag: "v0.3.0", digest: DIGEST, passed: "dev", promotedTo: "prod" })).toBe(
+      `Promote v0.3.0 to prod\n\nTag: v0.3.0\nImage-Digest: ${DIGEST}\nPassed: ci dev v0.3.0`,
     );
   });
 
@@ -99,7 +105,7 @@ describe("the proof that a tag passed", () => {
   it("is demanded, and its lack says what to do", () => {
     const history = { head: "f".repeat(40), commits: [commit("v0.3.0"), passed("v0.2.0")] };
     expect(() => requireProof(history, prod, PLACE)).toThrow(
-      /has v0\.3\.0, and no commit .* passed ci on dev.*not changed\.\nNext: dagger call rollback --env prod.*ci --env dev --tag v0\.3\.0/,
+      /has v0\.3\.0, and no commit .* passed ci on dev.*not changed\.\nNext: dagger call bump --env prod --tag v0\.2\.0.*ci --env dev --tag v0\.3\.0/,
     );
     const good = { ...history, commits: [passed("v0.3.0")] };
     expect(requireProof(good, prod, PLACE)).toMatchObject({ tag: "v0.3.0", head: history.head });
@@ -112,6 +118,27 @@ describe("the proof that a tag passed", () => {
     const proof = { tag: "v0.3.0", digest: DIGEST, commit: "abcdef0123", run: undefined, head: "f" };
     expect(() => checkDigest(proof, DIGEST)).not.toThrow();
     expect(() => checkDigest(proof, OTHER)).toThrow(/another image .* sha256:b+, and abcdef0 says sha256:a+.*new tag/);
+  });
+});
+
+describe("a tag that was promoted", () => {
+  const promoted = (tag: string) => commit(tag, releaseMessage({ file: FILE, tag, promotedTo: "prod" }));
+  const history = [backTo("v0.2.0", "v0.3.0"), promoted("v0.3.0"), promoted("v0.2.0")];
+  const ask = (commits: ReleaseCommit[], tag: string, wanted?: string) => () =>
+    requireNotTakenBack(tag, commits, { environment: prod, ...(wanted && { tag: wanted }) });
+
+  it("and taken back is refused, until somebody names it", () => {
+    expect(ask(history, "v0.3.0")).toThrow(
+      /v0\.3\.0 was promoted to prod before, and [0-9]{7} took it back\. prod was not changed.*promote --tag v0\.3\.0/,
+    );
+    expect(ask(history, "v0.3.0", "v0.3.0")).not.toThrow();
+  });
+
+  it("is any other one, the one that serves again, and one that was brought again", () => {
+    expect(ask(history, "v0.4.0")).not.toThrow();
+    expect(ask(history, "v0.2.0")).not.toThrow();
+    expect(ask([promoted("v0.3.0"), ...history], "v0.3.0")).not.toThrow();
+    expect(ask([], "v0.3.0")).not.toThrow();
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { environment } from "../../pipeline/src/environments.js";
-import { statusOf } from "../../pipeline/src/status.js";
+import { type StatusQuestion, statusOf } from "../../pipeline/src/status.js";
 import {
   canary,
   clusterOf,
@@ -29,11 +29,11 @@ const WELL: Scene = {
   pods: [readyPod("helloworld-primary-1", "set-primary")],
 };
 
-async function status(scene: Scene, tag = "v0.2.0"): Promise<string> {
+async function status(scene: Scene, tag = "v0.2.0", more: Partial<StatusQuestion> = {}): Promise<string> {
   const clock = { now: () => at(600).getTime(), sleep: async () => undefined };
   return await statusOf(
     clusterOf(() => scene),
-    { environment: environment("dev"), tag, clock },
+    { environment: environment("dev"), tag, clock, ...more },
   );
 }
 
@@ -64,6 +64,19 @@ it("shows every link, the tags, the pods, the last deploy and drift", async () =
     | drift                                              | not looked for |        | spec.driftDetection is off; \`cluster-drift\` looks |
     "
   `);
+});
+
+it("takes a tag in git that waits for its promotion for no fault", async () => {
+  const prod = { environment: environment("prod"), promotedTo: "prod" };
+  const markdown = await status({ ...WELL, release: helmRelease({ tag: "v0.2.0" }) }, "v0.3.0", prod);
+  expect(markdown).toContain("## prod: all is well");
+  expect(line(markdown, "tag in git")).toBe(
+    "| tag in git | v0.3.0 | | clusters/prod/release.yaml; prod gets it by `promote` |",
+  );
+  const late = await status({ ...WELL, release: helmRelease({ tag: "v0.3.0" }) }, "v0.3.0", prod);
+  expect(late).toContain(
+    "**Look first at:** Deployment helloworld/helloworld, which is in progress: has v0.2.0, waits for v0.3.0",
+  );
 });
 
 it("works on a cluster without Flux and Flagger, and says so", async () => {

@@ -9,6 +9,7 @@ import { textOf } from "./cases.js";
 import { ci } from "./ci.js";
 import { startCluster } from "./cluster.js";
 import { addonCases } from "./clusterAddons.js";
+import { commitCases, mergeCases } from "./commitCases.js";
 import { deploy, prepareNamespace } from "./deployment.js";
 import { failAsDrifted } from "./drift.js";
 import { eksCases, type Results } from "./eksScenario.js";
@@ -28,7 +29,7 @@ import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
 import { restartCases } from "./restart.js";
 import { watchCases } from "./watchScenario.js";
-import { commitCases, wholeWay } from "./wholeWay.js";
+import { wholeWay } from "./wholeWay.js";
 
 const log = (line: string) => console.log(line);
 
@@ -125,6 +126,12 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async commits(source: Directory): Promise<string> {
     return JSON.stringify(await commitCases(source));
+  }
+
+  /** What becomes of promotions and rollbacks on prod's branch. */
+  @func({ cache: "never" })
+  async merges(source: Directory): Promise<string> {
+    return JSON.stringify(await mergeCases(source));
   }
 
   /**

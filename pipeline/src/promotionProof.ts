@@ -1,0 +1,133 @@
+import type { Directory } from "@dagger.io/dagger";
+import type { EnvironmentEntry } from "./environments.js";
+import { type Evidence, evidenceOf, type ReleaseCommit, tagAfter, tagBefore, takenBackBy } from "./evidence.js";
+import type { GitRemote } from "./git.js";
+import { GitError } from "./gitErrors.js";
+import { type FileHistory, historyOf } from "./gitHistory.js";
+import { type BranchAhead, commitsAhead, requirePush } from "./gitMerge.js";
+import { type AppRegistry, requireTag } from "./registry.js";
+import { imageRepository } from "./releaseFile.js";
+
+/** The tag in git, and the proof that it passed on dev. */
+export interface Proof extends Evidence {
+  readonly tag: string;
+  /** The trunk's newest commit. */
+  readonly head: string;
+}
+
+/** A proof, and what the environment's branch lacks. */
+export interface Promotion extends Proof {
+  readonly ahead: BranchAhead;
+}
+
+/** What is asked of git before a promotion. */
+export interface ProofQuestion {
+  readonly source: Directory;
+  readonly environment: EnvironmentEntry;
+  /** The repository, with the branch that versions are committed to. */
+  readonly trunk: GitRemote;
+  /** The same, with the branch that the environment follows. */
+  readonly followed: GitRemote;
+  readonly registry?: AppRegistry;
+  /** The tag that git must have. */
+  readonly tag?: string;
+  /** Whether a merge is to follow, so that who asks must be able to push. */
+  readonly mayPush: boolean;
+}
+
+/** Whether the environment gets what is on the trunk by a merge only. */
+export const isGated = ({ trunk, followed }: Pick<ProofQuestion, "trunk" | "followed">) =>
+  trunk.branch !== followed.branch;
+
+/**
+ * Sees that the tag in git may be promoted: it passed ci on dev, its image is still the same, and it was not taken back before.
+ *
+ * @throws Error, GitError, RegistryError
+ */
+export async function proofOf(question: ProofQuestion, note: (detail: string) => void): Promise<Promotion> {
+  const { source, environment: entry, trunk, followed, registry, tag: wanted, mayPush } = question;
+  const [history, promoted, repository] = await Promise.all([
+    historyOf(trunk, entry.releaseFile),
+    promotedCommits(question),
+    imageRepository(source, entry),
+  ]);
+  const proof = requireProof(history, entry, `${trunk.branch} of ${trunk.url}`, wanted);
+  requireNotTakenBack(proof.tag, promoted, question);
+  const [ahead] = await Promise.all([
+    commitsAhead(trunk, followed.branch, proof.head),
+    ...(mayPush && isGated(question) ? [requirePush(trunk, followed.branch, proof.head)] : []),
+  ]);
+  const [host = ""] = repository.split("/");
+  checkDigest(proof, await requireTag(registry ?? { host }, repository, proof.tag));
+  const run = proof.run ? `, ${proof.run}` : "";
+  note(`${proof.tag} passed ci on dev (${proof.commit.slice(0, 7)}${run}); its image is still that one`);
+  return { ...proof, ahead };
+}
+
+/** How the release file came to be on the environment's branch; nothing before that one is there. */
+async function promotedCommits(question: ProofQuestion): Promise<readonly ReleaseCommit[]> {
+  const { followed, environment } = question;
+  if (!isGated(question)) return [];
+  try {
+    return (await historyOf(followed, environment.releaseFile, { firstParent: true })).commits;
+  } catch (error) {
+    if (error instanceof GitError && error.problem === "branch") return [];
+    throw error;
+  }
+}
+
+/**
+ * Refuses a tag that was promoted before and then taken back, as long as nobody names it.
+ *
+ * @throws Error with the commit that took it back
+ */
+export function requireNotTakenBack(
+  tag: string,
+  promoted: readonly ReleaseCommit[],
+  { environment: { name, releaseFile }, tag: wanted }: Pick<ProofQuestion, "environment" | "tag">,
+): void {
+  const commit = takenBackBy(tag, promoted, releaseFile);
+  if (!commit || wanted === tag) return;
+  throw new Error(
+    `${tag} was promoted to ${name} before, and ${commit.slice(0, 7)} took it back. ${name} was not changed. ` +
+      `Next: bring a version that mends it through ci on dev. To bring ${tag} out again all the same: promote --tag ${tag}`,
+  );
+}
+
+/**
+ * The tag in git, and the proof that it passed on dev.
+ *
+ * @throws Error when there is none, or git has another tag than the wanted one
+ */
+export function requireProof(
+  { head, commits }: FileHistory,
+  { name, releaseFile: file }: EnvironmentEntry,
+  place: string,
+  wanted?: string,
+): Proof {
+  const [newest] = commits;
+  const tag = newest && tagAfter(newest, file);
+  if (!tag) throw new Error(`${file} on ${place} has no tag that can be read. Nothing was changed.`);
+  if (wanted && wanted !== tag)
+    throw new Error(
+      `${file} on ${place} has ${tag}, and not ${wanted}. Nothing was changed. ` +
+        `Next: dagger call ci --env dev --tag ${wanted} --git-token …, which tests it on dev and sets it there.`,
+    );
+  const evidence = evidenceOf(tag, commits, file);
+  if (evidence) return { ...evidence, tag, head };
+  const before = tagBefore(commits, file);
+  const back = before ? `dagger call bump --env ${name} --tag ${before} --git-token … sets it back` : "set it back";
+  throw new Error(
+    `${file} on ${place} has ${tag}, and no commit of the pipeline says that it passed ci on dev: it was set by hand, or was there before. ${name} was not changed.\n` +
+      `Next: ${back}; then dagger call ci --env dev --tag ${tag} --git-token … tests it on dev and sets it with the proof.`,
+  );
+}
+
+/** @throws Error when the tag stands for another image than the one that passed */
+export function checkDigest({ tag, digest, commit }: Proof, present: string): void {
+  if (present === digest) return;
+  throw new Error(
+    `${tag} is another image than the one that passed ci on dev: the registry has ${present}, and ${commit.slice(0, 7)} says ${digest}. ` +
+      "Somebody has moved the tag. Nothing was changed. Next: release the image under a new tag, which ci can test.",
+  );
+}

@@ -1,0 +1,129 @@
+/** What becomes of commits to release files, promotions and rollbacks in git, without a cluster. */
+import { randomUUID } from "node:crypto";
+import { type Directory, dag } from "@dagger.io/dagger";
+import { collector, type Note } from "./cases.js";
+import { type Delivery, followedBy, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
+import { environment } from "./environments.js";
+import { releaseMessage, tagAfter } from "./evidence.js";
+import type { GitRemote } from "./git.js";
+import { historyOf } from "./gitHistory.js";
+import { commitsAhead, mergeTo, requirePush } from "./gitMerge.js";
+import { files, guarded } from "./guardedGit.js";
+import { requireNotTakenBack } from "./promotionProof.js";
+import { toMarkdown } from "./report.js";
+import { rollback } from "./rollback.js";
+
+const log = (line: string) => console.log(line);
+const [dev, prod] = [environment("dev"), environment("prod")];
+const DIGEST = `sha256:${"a".repeat(64)}`;
+
+/** A result for each case. */
+export async function commitCases(source: Directory): Promise<Record<string, unknown>> {
+  const { git, protectAll } = await guarded(source);
+  const { remote } = git;
+  const { results, note } = collector();
+  const delivery: Delivery = { remote, run: "run 1", author: "Somebody <somebody@example.com>" };
+  const bump = (tag: string, more: Partial<Delivery> = {}, env = prod) =>
+    publishTag({ ...delivery, ...more }, env, { tag, passed: "dev", digest: DIGEST }, log);
+  const back = (tag?: string) => rollback({ source, environment: prod, delivery, tag, log }).then(toMarkdown);
+  try {
+    await note("first", async () => (await bump("v0.2.0")).changed);
+    await note("again", async () => (await bump("v0.2.0")).changed);
+    await note("racing", async () => {
+      const outcomes = await Promise.all([
+        ...[1, 2, 3].map(() => bump("v0.3.0")),
+        bump("v0.3.0", {}, dev),
+        bump("v0.3.0", {}, dev),
+      ]);
+      // Two clients that make the same change on the same parent in the same second make one and the same commit.
+      return new Set(outcomes.filter(({ changed }) => changed).map(({ sha }) => sha)).size;
+    });
+    await note("after the race", () => files(remote));
+    await note("back", back);
+    await note("further back", back);
+    await note("no further", back);
+    await note("forward", () => back("v0.3.0"));
+    await note("never had", () => back("v0.7.0"));
+    const revoked = { ...remote, password: dag.setSecret(`revoked-${randomUUID()}`, "revoked-token-1234") };
+    await note("revoked", () => bump("v0.4.0", { remote: revoked }));
+    await note("author", () => bump("v0.4.0", { author: "nobody" }));
+    await protectAll();
+    await note("protected", () => bump("v0.4.0"));
+    await note("pull request", () => bump("v0.4.0", { pullRequest: true }));
+    await note("pull request again", () => bump("v0.4.0", { pullRequest: true }));
+    await note("its branch", () => files({ ...remote, branch: "release/prod-v0.4.0" }));
+    await note("main", () => files(remote));
+  } finally {
+    await git.stop();
+  }
+  await note("gone", () => bump("v0.4.0", { remote: { ...remote, service: undefined } }));
+  return results;
+}
+
+/** As `commitCases`, for prod's branch beside main. */
+export async function mergeCases(source: Directory): Promise<Record<string, unknown>> {
+  const { git } = await guarded(source);
+  const { results, note } = collector();
+  try {
+    await promotionCases(git.remote, source, note);
+  } finally {
+    await git.stop();
+  }
+  return results;
+}
+
+/** What becomes of promotions and rollbacks in git, without a cluster: prod's branch beside main. */
+async function promotionCases(remote: GitRemote, source: Directory, note: Note): Promise<void> {
+  const followed = await followedBy(source, prod, remote);
+  const { branch: target } = followed;
+  const onProd: Delivery = { remote: followed, run: "run 2" };
+  const bump = (tag: string) => publishTag({ remote }, prod, { tag, passed: "dev", digest: DIGEST }, log);
+  const head = async () => (await historyOf(remote, prod.releaseFile)).head;
+  const promoted = async () => (await historyOf(followed, prod.releaseFile, { firstParent: true })).commits;
+  const merge = async (tag: string, from?: string) => {
+    const commit = await head();
+    const ahead = await commitsAhead(remote, target, commit);
+    const message = releaseMessage({ file: prod.releaseFile, tag, promotedTo: prod.name });
+    const merged = await mergeTo(remote, {
+      target,
+      commit,
+      from: from ?? ahead.head,
+      author: PIPELINE_AUTHOR,
+      message,
+      log,
+    });
+    return { changed: merged.changed, commits: ahead.commits.map(({ subject }) => subject) };
+  };
+  const tags = async () => (await promoted()).map((commit) => tagAfter(commit, prod.releaseFile)).join(" ");
+  const refused = (tag: string, wanted?: string) =>
+    promoted().then((commits) => requireNotTakenBack(tag, commits, { environment: prod, tag: wanted }));
+
+  await bump("v0.2.0");
+  await note("prod before", () => files(followed));
+  await note("promoted", () => merge("v0.2.0"));
+  await note("promoted again", () => merge("v0.2.0"));
+  await bump("v0.3.0");
+  await note("moved meanwhile", () => merge("v0.3.0", "0".repeat(40)));
+  await note("two at once", async () => {
+    const outcomes = await Promise.all([merge("v0.3.0"), merge("v0.3.0")]);
+    return outcomes.filter(({ changed }) => changed).length > 0;
+  });
+  await note("prod after", tags);
+  await note("taken back", () => rollback({ source, environment: prod, delivery: onProd, log }).then(toMarkdown));
+  await note("prod then", tags);
+  await note("main keeps it", () => files(remote));
+  await note("again, unnamed", () => refused("v0.3.0"));
+  await note("again, named", () => refused("v0.3.0", "v0.3.0"));
+  await note("merged again", () => merge("v0.3.0"));
+  await note("prod at the end", tags);
+  await note("a token that may not push", async () => {
+    const revoked = { ...remote, password: dag.setSecret(`revoked-${randomUUID()}`, "revoked-token-1234") };
+    await requirePush(revoked, target, await head());
+  });
+  await note("a branch that is not there yet", async () => {
+    const commit = await head();
+    const first = { target: "new", commit, from: undefined, author: PIPELINE_AUTHOR, message: "", log };
+    await requirePush(remote, "new", commit);
+    return [(await commitsAhead(remote, "new", commit)).head, (await mergeTo(remote, first)).sha === commit];
+  });
+}
