@@ -152,6 +152,16 @@ export function parseRun(run: string): string {
 }
 
 /**
+ * Checks a commit's hash, which may be shortened.
+ *
+ * @throws Error when it is none
+ */
+export function parseCommit(commit: string): string {
+  if (/^[0-9a-f]{7,40}$/.test(commit)) return commit;
+  throw new Error(`--commit ${JSON.stringify(commit.slice(0, 80))} is no commit: it is 7 to 40 hexadecimal digits.`);
+}
+
+/**
  * Checks an image's digest.
  *
  * @throws Error when it is none

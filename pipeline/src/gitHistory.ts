@@ -5,7 +5,7 @@ import { explainGitError, GitError } from "./gitErrors.js";
 
 /** A file of a branch as it is now, and the commits that changed it. */
 export interface FileHistory {
-  /** The branch's newest commit. */
+  /** The commit that it was looked at: the branch's newest one, where no other was asked for. */
   readonly head: string;
   /** The newest first. */
   readonly commits: readonly ReleaseCommit[];
@@ -18,13 +18,18 @@ const LIMIT = 50;
 export interface HistoryOptions {
   /** Only what was pushed to this branch itself: a merge is one commit, and those that it brought are passed over. */
   readonly firstParent?: boolean;
+  /** The commit of the branch to look from; default: its newest one. */
+  readonly at?: string;
 }
 
 /** The whole history without files: what is asked of it can be anywhere. */
 const CLONE = endingIn1(
   `timeout ${CLONE_LIMIT_S} git clone --quiet --single-branch --no-tags --no-checkout --branch "$BRANCH" "$URL" /work`,
 );
-const HISTORY = `cd /work && git rev-parse HEAD && git log $LOG_OPTIONS -n ${LIMIT} --format=%H -- "$FILE" | while read -r commit; do
+const HISTORY = `cd /work
+at=$(git rev-parse --verify --quiet "$AT^{commit}") && git merge-base --is-ancestor "$at" HEAD || { echo absent; exit 0; }
+echo "$at"
+git log $LOG_OPTIONS -n ${LIMIT} --format=%H "$at" -- "$FILE" | while read -r commit; do
   message=$(git log -1 --format=%B "$commit" | base64 -w 0)
   if git cat-file -e "$commit:$FILE" 2>/dev/null; then text=$(git show "$commit:$FILE" | base64 -w 0); else text=-; fi
   echo "$commit $message $text"
@@ -33,21 +38,27 @@ done`;
 /**
  * Reads how a file of a branch came to be as it is: the latest commits that changed it.
  *
- * @throws GitError: no such repository, branch or file, who reads is refused, no answer
+ * @throws GitError: no such repository, branch, commit or file, who reads is refused, no answer
  */
 export async function historyOf(
   remote: GitRemote,
   path: string,
-  { firstParent = false }: HistoryOptions = {},
+  { firstParent = false, at = "HEAD" }: HistoryOptions = {},
 ): Promise<FileHistory> {
   const cloned = await runGit(remote, gitContainer(remote), CLONE);
   // Quietly: the files' texts are of no use in the progress.
   const asking = cloned.container
     .withEnvVariable("FILE", path)
+    .withEnvVariable("AT", at)
     .withEnvVariable("LOG_OPTIONS", firstParent ? "--first-parent" : "");
   const outcome = await execQuietly(asking, [...["sh", "-c", 'bash -euo pipefail -c "$1" || exit 1', "sh", HISTORY]]);
   if (outcome.code !== 0) throw explainGitError(outcome.stderr, remote);
   const [head = "", ...lines] = outcome.stdout.trim().split("\n");
+  if (head === "absent")
+    throw new GitError(
+      "other",
+      `The branch ${remote.branch} of ${remote.url} has no commit ${at}. Nothing was changed.`,
+    );
   const commits = lines.map(parseLine);
   if (commits[0]?.text === undefined)
     throw new GitError("file", `The branch ${remote.branch} of ${remote.url} has no file ${path}.`);

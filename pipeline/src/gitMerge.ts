@@ -31,6 +31,9 @@ const MAY_PUSH = endingIn1(`${TARGET_HEAD}
 const MERGE = endingIn1(`${TARGET_HEAD}
   if [ -z "$target" ]; then new=$COMMIT
   elif git merge-base --is-ancestor "$COMMIT" "$target" && git diff --quiet "$COMMIT" "$target"; then echo "same $target"; exit 0
+  elif last=$(git rev-list --first-parent --merges -n 1 "$target") && [ -n "$last" ] &&
+    last=$(git rev-parse "$last^2") && [ "$last" != "$COMMIT" ] && git merge-base --is-ancestor "$COMMIT" "$last"
+  then echo "older $last"; exit 0
   elif [ "$target" != "$FROM" ]; then echo "moved $target"; exit 0
   else new=$(git commit-tree "$COMMIT^{tree}" -p "$target" -p "$COMMIT" -m "$MESSAGE") || exit 1
   fi
@@ -71,7 +74,7 @@ export interface MergeOptions extends CommitOptions {
  * revert, stays in its history only. The branch is made where it isn't there yet, never forced, and left alone when it has those
  * files already.
  *
- * @throws GitError: who pushes is refused, the branch has moved, or is protected, no answer
+ * @throws GitError: who pushes is refused, the branch has moved, had a later commit or is protected, no answer
  */
 export async function mergeTo(remote: GitRemote, options: MergeOptions): Promise<Commit> {
   return await retried(() => attemptMerge(remote, options), options.target, options);
@@ -86,6 +89,12 @@ async function attemptMerge(
     .withEnvVariable("FROM", from ?? "");
   const { stdout } = await inClone({ ...remote, branch: target }, target, commit, MERGE, container);
   const [what, sha = ""] = stdout.trim().split(" ");
+  if (what === "older")
+    throw new GitError(
+      "other",
+      `The branch ${target} of ${remote.url} has had ${sha.slice(0, 7)}, which came after ${commit.slice(0, 7)}. It was left alone. ` +
+        "Back to a tag before: dagger call rollback",
+    );
   if (what !== "moved") return { sha, changed: what === "pushed" };
   throw new GitError(
     "other",

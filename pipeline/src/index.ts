@@ -31,7 +31,7 @@ import { failAsDrifted, findDrift } from "./drift.js";
 import { eksKubeconfigOf } from "./eks.js";
 import { endToEnd } from "./endToEnd.js";
 import { environment, infrastructureOf, promotionTarget, REGION } from "./environments.js";
-import { parseDigest, parseRun } from "./evidence.js";
+import { parseCommit, parseDigest, parseRun } from "./evidence.js";
 import { checkPull, renewPullSecret } from "./ghcrSecret.js";
 import { makePlan, type TerraformRun, variableArguments } from "./plan.js";
 import { promote } from "./promote.js";
@@ -354,6 +354,7 @@ export class HelloworldInfrastructure {
    * @param vars more Terraform variables, as they were applied
    * @param varFile more Terraform variables, as a .tfvars file
    * @param ghcrToken a token with read:packages, when Terraform makes or renews ghcr-secret
+   * @param commit the commit of main to promote, as the one that its reviewers have seen; default: the newest
    */
   @func({ cache: "never" })
   async promote(
@@ -370,13 +371,16 @@ export class HelloworldInfrastructure {
     vars: string[] = [],
     varFile?: File,
     ghcrToken?: Secret,
+    commit?: string,
   ): Promise<string> {
     const entry = promotionTarget(env);
+    const wanted = commit === undefined ? undefined : parseCommit(commit);
     variableArguments({ environment: entry, vars }); // bad input is refused before anything starts
     const report = await promote({
       source: this.source,
       environment: entry,
       tag: tag ? parseTag(tag) : undefined,
+      commit: wanted,
       kubeconfig,
       aws: this.aws(),
       delivery: await this.delivery({ gitToken, gitUsername, gitAuthor, runId }),

@@ -30,6 +30,8 @@ export interface PromoteOptions {
   readonly environment: EnvironmentEntry;
   /** On prod the tag that git must have; on `local` the one to try. */
   readonly tag?: string;
+  /** The commit of the trunk to promote; its newest one when not given. */
+  readonly commit?: string;
   readonly kubeconfig?: Secret;
   /** Opens the AWS session: for the cluster where there is no kubeconfig, and for Terraform. */
   readonly aws?: () => Promise<AwsSession>;

@@ -11,7 +11,7 @@ import { imageRepository } from "./releaseFile.js";
 /** The tag in git, and the proof that it passed on dev. */
 export interface Proof extends Evidence {
   readonly tag: string;
-  /** The trunk's newest commit. */
+  /** The trunk's commit that is promoted. */
   readonly head: string;
 }
 
@@ -31,6 +31,8 @@ export interface ProofQuestion {
   readonly registry?: AppRegistry;
   /** The tag that git must have. */
   readonly tag?: string;
+  /** The trunk's commit to promote; default: its newest one. */
+  readonly commit?: string;
   /** Whether a merge is to follow, so that who asks must be able to push. */
   readonly mayPush: boolean;
 }
@@ -45,9 +47,9 @@ export const isGated = ({ trunk, followed }: Pick<ProofQuestion, "trunk" | "foll
  * @throws Error, GitError, RegistryError
  */
 export async function proofOf(question: ProofQuestion, note: (detail: string) => void): Promise<Promotion> {
-  const { source, environment: entry, trunk, followed, registry, tag: wanted, mayPush } = question;
+  const { source, environment: entry, trunk, followed, registry, tag: wanted, commit, mayPush } = question;
   const [history, promoted, repository] = await Promise.all([
-    historyOf(trunk, entry.releaseFile),
+    historyOf(trunk, entry.releaseFile, { at: commit }),
     promotedCommits(question),
     imageRepository(source, entry),
   ]);

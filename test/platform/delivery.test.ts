@@ -95,6 +95,11 @@ describe("prod's branch", () => {
         /prod of .* has moved to [0-9a-f]{7} since it was looked at \(0000000\)/,
       ),
       "two at once": true,
+      "an older one": expect.stringMatching(
+        /prod of .* has had [0-9a-f]{7}, which came after [0-9a-f]{7}\. It was left/,
+      ),
+      "seen from the older one": "v0.2.0",
+      "no such commit": expect.stringMatching(/main of .* has no commit f{40}/),
       "prod after": "v0.3.0 v0.2.0 v0.1.0",
       "taken back": expect.stringContaining("v0.3.0 → v0.2.0 by"),
       "prod then": "v0.2.0 v0.3.0 v0.2.0 v0.1.0",

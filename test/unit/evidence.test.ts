@@ -3,6 +3,7 @@ import { environment } from "../../pipeline/src/environments.js";
 import {
   commitOfTag,
   evidenceOf,
+  parseCommit,
   parseDigest,
   parseRun,
   type ReleaseCommit,
@@ -71,6 +72,16 @@ describe("the message of a commit", () => {
       expect(() => parseDigest(digest)).toThrow(/--image-digest .* is no digest/);
     },
   );
+});
+
+describe("a commit to promote", () => {
+  it.each(["", "main", "abc", "g".repeat(40), "a".repeat(41), "--all"])("is not %j", (commit) => {
+    expect(() => parseCommit(commit)).toThrow(/--commit .* is no commit/);
+  });
+
+  it("may be shortened", () => {
+    expect(parseCommit("0123abc")).toBe("0123abc");
+  });
 });
 
 describe("the proof that a tag passed", () => {

@@ -80,8 +80,8 @@ async function promotionCases(remote: GitRemote, source: Directory, note: Note):
   const bump = (tag: string) => publishTag({ remote }, prod, { tag, passed: "dev", digest: DIGEST }, log);
   const head = async () => (await historyOf(remote, prod.releaseFile)).head;
   const promoted = async () => (await historyOf(followed, prod.releaseFile, { firstParent: true })).commits;
-  const merge = async (tag: string, from?: string) => {
-    const commit = await head();
+  const merge = async (tag: string, from?: string, older?: string) => {
+    const commit = older ?? (await head());
     const ahead = await commitsAhead(remote, target, commit);
     const message = releaseMessage({ file: prod.releaseFile, tag, promotedTo: prod.name });
     const merged = await mergeTo(remote, {
@@ -102,12 +102,19 @@ async function promotionCases(remote: GitRemote, source: Directory, note: Note):
   await note("prod before", () => files(followed));
   await note("promoted", () => merge("v0.2.0"));
   await note("promoted again", () => merge("v0.2.0"));
+  const first = await head();
   await bump("v0.3.0");
   await note("moved meanwhile", () => merge("v0.3.0", "0".repeat(40)));
   await note("two at once", async () => {
     const outcomes = await Promise.all([merge("v0.3.0"), merge("v0.3.0")]);
     return outcomes.filter(({ changed }) => changed).length > 0;
   });
+  await note("an older one", () => merge("v0.2.0", undefined, first));
+  await note("seen from the older one", async () => {
+    const [commit] = (await historyOf(remote, prod.releaseFile, { at: first })).commits;
+    return commit && tagAfter(commit, prod.releaseFile);
+  });
+  await note("no such commit", () => historyOf(remote, prod.releaseFile, { at: "f".repeat(40) }));
   await note("prod after", tags);
   await note("taken back", () => rollback({ source, environment: prod, delivery: onProd, log }).then(toMarkdown));
   await note("prod then", tags);
