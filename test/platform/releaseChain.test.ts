@@ -18,7 +18,7 @@ it("names the link that can't come good, and status points at it", async () => {
   expect(results["no such folder"]).toContain("InvalidChartReference");
 
   expect(results["wrong values"]).toMatch(/^HelmRelease helloworld\/helloworld can't come good/);
-  expect(results["wrong values"]).toContain("replicaCount");
+  expect(results["wrong values"]).toContain("minReplicas");
   expect(results.mended).toBe("v0.1.0 is out");
 
   expect(results["no such tag"]).toMatch(/^Deployment helloworld\/helloworld can't come good/);

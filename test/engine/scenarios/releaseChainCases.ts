@@ -39,7 +39,11 @@ export async function releaseChainCases(source: Directory): Promise<Record<strin
     return sha;
   };
   const withTag = (tag: string) => commit((text) => setTag(text, tag, local.releaseFile));
-  const replace = (from: string, to: string) => commit((text) => text.replace(from, to));
+  const replaced = (text: string, from: string, to: string) => {
+    if (!text.includes(from)) throw new Error(`${local.releaseFile} has no ${JSON.stringify(from)}`);
+    return text.replace(from, to);
+  };
+  const replace = (from: string, to: string) => commit((text) => replaced(text, from, to));
   const status = async (name: string, tag: string) => {
     results[name] = await statusOf(api, { environment: local, tag });
   };
@@ -52,17 +56,17 @@ export async function releaseChainCases(source: Directory): Promise<Record<strin
       "no such folder",
       "v0.1.0",
       await commit((text) =>
-        text.replace("interval: soon", "interval: 10m").replace("./appManifests", "./appManifest"),
+        replaced(replaced(text, "interval: soon", "interval: 10m"), "./appManifests", "./appManifest"),
       ),
     );
     await wait(
       "wrong values",
       "v0.1.0",
       await commit((text) =>
-        text.replace("./appManifest\n", "./appManifests\n").replace("replicaCount: 1", "replicaCount: many"),
+        replaced(replaced(text, "./appManifest\n", "./appManifests\n"), "minReplicas: 1", "minReplicas: many"),
       ),
     );
-    await wait("mended", "v0.1.0", await replace("replicaCount: many", "replicaCount: 1"));
+    await wait("mended", "v0.1.0", await replace("minReplicas: many", "minReplicas: 1"));
     await wait("no such tag", "v7.0.0", await withTag("v7.0.0"));
     await status("status: no such tag", "v7.0.0");
     const [apiVersion, kind] = ["helm.toolkit.fluxcd.io/v2", "HelmRelease"];
