@@ -765,7 +765,7 @@ function announcement({ sha, pullRequest, changed }: Published, tag: string): st
 async function proposal(changes: Changeset, tag: string): Promise<string> {
   const patch = await changes.asPatch().contents();
   if (!patch) return `prod has ${tag} already.\n`;
-  return `To release it to prod: \`dagger call bump --env prod --tag ${tag}\` shows this change and asks.\n\n\`\`\`diff\n${patch}\`\`\`\n`;
+  return `To propose it for prod: \`dagger call bump --env prod --tag ${tag}\` shows this change and asks; \`promote\` releases it.\n\n\`\`\`diff\n${patch}\`\`\`\n`;
 }
 
 /** The registry of public images, with a log-in; none without a password. */
