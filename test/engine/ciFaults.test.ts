@@ -6,7 +6,8 @@ import { keepsProdFile } from "./prodFile.js";
 const ci = (tag: string) => call("ci", "--env", "local", "--tag", tag);
 keepsProdFile();
 
-describe("ci --env local", () => {
+// Most of it is Flagger's analysis and waits.
+describe.concurrent("ci --env local", () => {
   it("says in seconds that the registry doesn't have a tag, and which it has", async () => {
     const { exitCode, stderr } = await ci("v7.0.0");
     expect(exitCode).not.toBe(0);
