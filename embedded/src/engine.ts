@@ -134,6 +134,9 @@ function spawnEngine({ binaries, root, sdk, mirror }: EngineParts): number {
       ENGINE_STATE: cache.engineState,
       ENGINE_MOUNT: join(cache.run, "engine-root"),
       DAGGER_TYPESCRIPT_SDK_MANIFEST_DIGEST: sdk.digest,
+      // A fifth of the engine's time is garbage collection, and most of a short call is the engine's time.
+      GOGC: "300",
+      GOMEMLIMIT: "3GiB",
     },
   });
   closeSync(log);
