@@ -10,7 +10,6 @@ const engineProject = (name: string, groupOrder: number, maxWorkers: number) => 
     globalSetup: ["test/engine/setup.ts"],
     sequence: { groupOrder },
     maxWorkers,
-    maxConcurrency: 2, // of what a file says is independent
     testTimeout: 480_000,
     hookTimeout: 3_600_000,
   },

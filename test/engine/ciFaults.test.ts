@@ -6,8 +6,7 @@ import { keepsProdFile } from "./prodFile.js";
 const ci = (tag: string) => call("ci", "--env", "local", "--tag", tag);
 keepsProdFile();
 
-// Most of it is Flagger's analysis and waits.
-describe.concurrent("ci --env local", () => {
+describe("ci --env local", () => {
   it("says in seconds that the registry doesn't have a tag, and which it has", async () => {
     const { exitCode, stderr } = await ci("v7.0.0");
     expect(exitCode).not.toBe(0);

@@ -8,7 +8,8 @@ const PORT = 6443;
 let cluster: Running | undefined;
 let access: ReturnType<typeof accessOf>;
 
-beforeAll(() => up(), 120_000);
+// Where nothing is cached yet the sample application is built first.
+beforeAll(() => up(), 300_000);
 
 /** Starts a cluster and waits until its kubeconfig leads to it. */
 async function up(...args: string[]) {
@@ -76,7 +77,7 @@ async function startApp() {
   };
   const body = { apiVersion: "v1", kind: "Pod", metadata: { name: "app" }, spec: { containers: [container] } };
   expect((await api("POST", "/api/v1/namespaces/default/pods", { body })).status).toBe(201);
-  await expect.poll(appStatus, { timeout: 60_000 }).toMatch(/"ready":true/);
+  await expect.poll(appStatus, { timeout: 120_000 }).toMatch(/"ready":true/);
 }
 
 const app = async () => (await api("GET", "/api/v1/namespaces/default/pods/app")).body;
@@ -86,12 +87,12 @@ const appUid = async () => (await app()).metadata?.uid;
 describe("cluster up", () => {
   it("has a node that is ready, and DNS", async () => {
     await expect
-      .poll(async () => JSON.stringify((await api("GET", "/api/v1/nodes")).body.items), { timeout: 30_000 })
+      .poll(async () => JSON.stringify((await api("GET", "/api/v1/nodes")).body.items), { timeout: 120_000 })
       .toMatch(/"reason":"KubeletReady"/);
     await expect
       .poll(
         async () => JSON.stringify((await api("GET", "/apis/apps/v1/namespaces/kube-system/deployments/coredns")).body),
-        { timeout: 30_000 },
+        { timeout: 120_000 },
       )
       .toMatch(/"readyReplicas":1/);
   });
@@ -132,7 +133,7 @@ describe("a cluster with a name", () => {
 
     await end();
     await up("--name", name);
-    await expect.poll(appStatus, { timeout: 60_000 }).toMatch(/"ready":true.*"restartCount":1/s);
+    await expect.poll(appStatus, { timeout: 120_000 }).toMatch(/"ready":true.*"restartCount":1/s);
     expect(await appUid()).toBe(uid);
 
     await end();
