@@ -27,7 +27,7 @@ const AHEAD = endingIn1(`${TARGET_HEAD}
   echo "$target"
   [ -z "$target" ] || git log --no-merges --format='%H %s' "$target..$COMMIT"`);
 const MAY_PUSH = endingIn1(`${TARGET_HEAD}
-  timeout ${CLONE_LIMIT_S} git push --quiet --dry-run origin "${"$"}{target:-$COMMIT}:refs/heads/$TARGET"`);
+  timeout ${CLONE_LIMIT_S} git push --quiet --dry-run origin "\${target:-$COMMIT}:refs/heads/$TARGET"`);
 const MERGE = endingIn1(`${TARGET_HEAD}
   if [ -z "$target" ]; then new=$COMMIT
   elif git merge-base --is-ancestor "$COMMIT" "$target" && git diff --quiet "$COMMIT" "$target"; then echo "same $target"; exit 0
