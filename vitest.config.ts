@@ -21,7 +21,7 @@ export default defineConfig({
     projects: [
       // They take seconds; what is beside them on the machine may make them slower.
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000 } },
-      // Two files: a rollout mostly waits, so that a second one beside it costs little, on two cores too.
+      // Two files: while one waits for a rollout, the other has the machine.
       engineProject("engine", 1, 2),
       // They stop the engine that all others call.
       engineProject("host", 2, 1),

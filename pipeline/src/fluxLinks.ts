@@ -16,6 +16,7 @@ import {
   millisecondsOf,
   shortRevision,
   timeOf,
+  wantedTag,
 } from "./fluxObjects.js";
 import type { CoreV1Event } from "./rollout.js";
 
@@ -322,8 +323,8 @@ export interface Wanted {
 export function judgeHelmRelease(object: HelmRelease | undefined, wanted: Wanted, view: View): Standing {
   const base = baseOf("HelmRelease", view);
   if (!object) return missing(base, view, "the file that holds it was not applied");
-  const tag = object.spec?.values?.image?.tag;
-  if (wanted.tag && typeof tag === "string" && tag !== wanted.tag)
+  const tag = wantedTag(object);
+  if (wanted.tag && tag !== undefined && tag !== wanted.tag)
     return { ...base, arrived: false, ...otherTag(tag, wanted, view) };
   const isAttempted = hasAttempted(object, wanted.chartVersion);
   const ready = conditionOf(object, "Ready");

@@ -96,6 +96,12 @@ export type HelmRelease = FluxObject<
   }
 >;
 
+/** The tag that a HelmRelease asks for. */
+export function wantedTag(release: HelmRelease | undefined): string | undefined {
+  const tag = release?.spec?.values?.image?.tag;
+  return typeof tag === "string" ? tag : undefined;
+}
+
 /** A metric of a canary's analysis. */
 export interface CanaryMetric {
   readonly name?: string;

@@ -44,19 +44,24 @@ export interface TagCommit extends Commit {
 const PUSH_ATTEMPTS = 8;
 const RETRY_MS = 250;
 /** The most that a clone or a push may take, in seconds. */
-export const CLONE_LIMIT_S = 120;
+const LIMIT_S = 120;
 
 /** Ends with 0 or 1 only: Dagger doesn't take git's 128. */
 export const endingIn1 = (script: string) => `{\n${script}\n} || {
-  [ $? -ne 124 ] || echo 'fatal: no answer within ${CLONE_LIMIT_S} s' >&2
+  [ $? -ne 124 ] || echo 'fatal: no answer within ${LIMIT_S} s' >&2
   exit 1
 }`;
 
-const CLONE = endingIn1(
-  `timeout ${CLONE_LIMIT_S} git clone --quiet --depth 1 --single-branch --no-tags --branch "$BRANCH" "$URL" /work && git -C /work rev-parse HEAD`,
-);
+/** A clone into /work, within the limit. */
+export const gitClone = (options: string) => `timeout ${LIMIT_S} git clone --quiet --no-tags ${options} "$URL" /work`;
+
+/** A push within the limit, to the branch in $TARGET. */
+export const gitPush = (what: string, options = "") =>
+  `timeout ${LIMIT_S} git push --quiet ${options} origin "${what}:refs/heads/$TARGET"`;
+
+const CLONE = endingIn1(`${gitClone('--depth 1 --single-branch --branch "$BRANCH"')} && git -C /work rev-parse HEAD`);
 const PUSH = endingIn1(
-  `git commit --quiet --message "$MESSAGE" -- "$FILE" && timeout ${CLONE_LIMIT_S} git push --quiet origin "HEAD:refs/heads/$TARGET" && git rev-parse HEAD`,
+  `git commit --quiet --message "$MESSAGE" -- "$FILE" && ${gitPush("HEAD")} && git rev-parse HEAD`,
 );
 const ASK_PASS = `#!/bin/sh
 case $1 in

@@ -1,6 +1,6 @@
 import type { ReleaseCommit } from "./evidence.js";
 import { execQuietly } from "./exec.js";
-import { CLONE_LIMIT_S, endingIn1, type GitRemote, gitContainer, runGit } from "./git.js";
+import { endingIn1, type GitRemote, gitClone, gitContainer, runGit } from "./git.js";
 import { explainGitError, GitError } from "./gitErrors.js";
 
 /** A file of a branch as it is now, and the commits that changed it. */
@@ -23,9 +23,7 @@ export interface HistoryOptions {
 }
 
 /** The whole history without files: what is asked of it can be anywhere. */
-const CLONE = endingIn1(
-  `timeout ${CLONE_LIMIT_S} git clone --quiet --single-branch --no-tags --no-checkout --branch "$BRANCH" "$URL" /work`,
-);
+const CLONE = endingIn1(gitClone('--single-branch --no-checkout --branch "$BRANCH"'));
 const HISTORY = `cd /work
 at=$(git rev-parse --verify --quiet "$AT^{commit}") && git merge-base --is-ancestor "$at" HEAD || { echo absent; exit 0; }
 echo "$at"

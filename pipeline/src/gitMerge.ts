@@ -1,10 +1,12 @@
+import type { Container } from "@dagger.io/dagger";
 import {
-  CLONE_LIMIT_S,
   type Commit,
   type CommitOptions,
   endingIn1,
   type GitRemote,
+  gitClone,
   gitContainer,
+  gitPush,
   retried,
   runGit,
   withAuthor,
@@ -20,51 +22,45 @@ export interface BranchAhead {
 }
 
 /** All branches with their history, without files. */
-const CLONE = endingIn1(`timeout ${CLONE_LIMIT_S} git clone --quiet --no-tags --no-checkout "$URL" /work`);
+const CLONE = endingIn1(gitClone("--no-checkout"));
 const TARGET_HEAD = `cd /work
   target=$(git rev-parse --verify --quiet "refs/remotes/origin/$TARGET" || true)`;
 const AHEAD = endingIn1(`${TARGET_HEAD}
-  echo "$target"
-  [ -z "$target" ] || git log --no-merges --format='%H %s' "$target..$COMMIT"`);
-const MAY_PUSH = endingIn1(`${TARGET_HEAD}
-  timeout ${CLONE_LIMIT_S} git push --quiet --dry-run origin "\${target:-$COMMIT}:refs/heads/$TARGET"`);
+  { [ -z "$PUSHES" ] || ${gitPush(`\${target:-$COMMIT}`, "--dry-run")}; } &&
+    echo "$target" &&
+    { [ -z "$target" ] || git log --no-merges --format='%H %s' "$target..$COMMIT"; }`);
 const MERGE = endingIn1(`${TARGET_HEAD}
   if [ -z "$target" ]; then new=$COMMIT
   elif git merge-base --is-ancestor "$COMMIT" "$target" && git diff --quiet "$COMMIT" "$target"; then echo "same $target"; exit 0
-  elif last=$(git rev-list --first-parent --merges -n 1 "$target") && [ -n "$last" ] &&
-    last=$(git rev-parse "$last^2") && [ "$last" != "$COMMIT" ] && git merge-base --is-ancestor "$COMMIT" "$last"
+  elif last=$(git merge-base "$target" "origin/$BRANCH") && [ "$last" != "$COMMIT" ] && git merge-base --is-ancestor "$COMMIT" "$last"
   then echo "older $last"; exit 0
   elif [ "$target" != "$FROM" ]; then echo "moved $target"; exit 0
   else new=$(git commit-tree "$COMMIT^{tree}" -p "$target" -p "$COMMIT" -m "$MESSAGE") || exit 1
   fi
-  timeout ${CLONE_LIMIT_S} git push --quiet origin "$new:refs/heads/$TARGET" && echo "pushed $new"`);
+  ${gitPush("$new")} && echo "pushed $new"`);
+
+/** A commit, and the branch that it may come to. */
+interface Way {
+  readonly target: string;
+  readonly commit: string;
+}
 
 /**
  * What a branch lacks of a commit.
  *
- * @throws GitError: no such repository, who reads is refused, no answer
+ * @param way.pushes whether who reads must be able to push too; nothing is pushed
+ * @throws GitError: no such repository, who reads or pushes is refused, no answer
  */
-export async function commitsAhead(remote: GitRemote, target: string, commit: string): Promise<BranchAhead> {
-  const { stdout } = await inClone(remote, target, commit, AHEAD);
+export async function commitsAhead(remote: GitRemote, way: Way & { readonly pushes: boolean }): Promise<BranchAhead> {
+  const container = gitContainer(remote).withEnvVariable("PUSHES", way.pushes ? "yes" : "");
+  const { stdout } = await inClone(remote, way, AHEAD, container);
   const [head = "", ...lines] = stdout.trimEnd().split("\n");
   const commits = lines.map((line) => ({ sha: line.slice(0, 40), subject: line.slice(41) }));
   return { head: head || undefined, commits };
 }
 
-/**
- * Sees that who reads may push too, without pushing anything.
- *
- * @throws GitError: who pushes is refused, no answer
- */
-export async function requirePush(remote: GitRemote, target: string, commit: string): Promise<void> {
-  await inClone({ ...remote, branch: target }, target, commit, MAY_PUSH);
-}
-
 /** What a merge is made of. */
-export interface MergeOptions extends CommitOptions {
-  /** The branch that gets the commit. */
-  readonly target: string;
-  readonly commit: string;
+export interface MergeOptions extends CommitOptions, Way {
   /** Where that branch was when it was looked at; one that has moved since is left alone. */
   readonly from: string | undefined;
 }
@@ -80,14 +76,12 @@ export async function mergeTo(remote: GitRemote, options: MergeOptions): Promise
   return await retried(() => attemptMerge(remote, options), options.target, options);
 }
 
-async function attemptMerge(
-  remote: GitRemote,
-  { target, commit, from, author, message }: MergeOptions,
-): Promise<Commit> {
+async function attemptMerge(remote: GitRemote, merge: MergeOptions): Promise<Commit> {
+  const { target, commit, from, author, message } = merge;
   const container = withAuthor(gitContainer(remote), author)
     .withEnvVariable("MESSAGE", message)
     .withEnvVariable("FROM", from ?? "");
-  const { stdout } = await inClone({ ...remote, branch: target }, target, commit, MERGE, container);
+  const { stdout } = await inClone(remote, merge, MERGE, container);
   const [what, sha = ""] = stdout.trim().split(" ");
   if (what === "older")
     throw new GitError(
@@ -103,14 +97,9 @@ async function attemptMerge(
   );
 }
 
-async function inClone(
-  remote: GitRemote,
-  target: string,
-  commit: string,
-  script: string,
-  container = gitContainer(remote),
-) {
+/** Runs a script in a clone; what is refused there is refused for the target. */
+async function inClone(remote: GitRemote, { target, commit }: Way, script: string, container: Container) {
   const named = container.withEnvVariable("TARGET", target).withEnvVariable("COMMIT", commit);
   const cloned = await runGit(remote, named, CLONE);
-  return await runGit(remote, cloned.container, script);
+  return await runGit({ ...remote, branch: target }, cloned.container, script);
 }

@@ -42,13 +42,13 @@ export async function startGitServer(source: Directory, at: RepositoryPlace): Pr
 /** The server's container, to be started by `node /git/server.mjs`. */
 export function gitServerContainer(
   source: Directory,
-  { url, branch, others, password }: RepositoryPlace & { readonly password: Secret },
+  { url, branch, others = [], password }: RepositoryPlace & { readonly password: Secret },
 ): Container {
   return dag
     .container()
     .from(images.git)
     .withFile("/git/server.mjs", dag.currentModule().source().file("git/server.mjs"))
-    .withDirectory(`${ROOT}/${repositoryPath(url)}.git`, repositoryOf(source, [branch, ...(others ?? [])]))
+    .withDirectory(`${ROOT}/${repositoryPath(url)}.git`, repositoryOf(source, [...new Set([branch, ...others])]))
     .withEnvVariable("SERVER", randomUUID()) // each run has one of its own
     .withEnvVariable("GIT_PROJECT_ROOT", ROOT)
     .withEnvVariable("GIT_PUBLIC", "1")
@@ -94,6 +94,5 @@ function repositoryOf(source: Directory, [branch = "", ...others]: readonly stri
       .withEnvVariable(`GIT_${role}_NAME`, "helloworld-infrastructure")
       .withEnvVariable(`GIT_${role}_EMAIL`, "pipeline@helloworld.invalid")
       .withEnvVariable(`GIT_${role}_DATE`, "2026-01-01T00:00:00Z"); // the same tree is the same commit, and in the cache
-  const different = others.filter((other) => other !== branch);
-  return container.withExec(["sh", "-euc", script.join("\n"), "sh", ...different]).directory("/bare");
+  return container.withExec(["sh", "-euc", script.join("\n"), "sh", ...others]).directory("/bare");
 }

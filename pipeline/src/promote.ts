@@ -56,7 +56,7 @@ export async function promote(options: PromoteOptions): Promise<Report> {
   const { environment: entry, delivery, aws, dryRun, log } = options;
   if (!delivery)
     throw new Error(
-      `promote reads from git what ${entry.name} is to get, and whether it passed on dev: give --git-token, with read access to the repository's contents.`,
+      `promote reads from git what ${entry.name} is to get, and whether it passed on dev: give --git-token, with write access to the repository's contents (--dry-run only reads them).`,
     );
   const planned = ["proof", ["cluster", ...(aws ? ["terraform plan"] : [])]];
   const acting = [...(aws ? ["terraform apply"] : []), "merge", "release", "end to end"];
@@ -76,7 +76,7 @@ type ByGit = PromoteOptions & {
 
 async function promoteTo(run: Run, options: ByGit): Promise<void> {
   const { aws, delivery, dryRun } = options;
-  const question = { ...options, trunk: delivery.remote, mayPush: !dryRun };
+  const question = { ...options, trunk: delivery.remote, pushes: !dryRun };
   const proof = await run.step("proof", async (note) => await proofOf(question, note));
   const clusterStep: NamedWork<Standing> = { name: "cluster", run: (note) => look(options, note) };
   const planStep: NamedWork<MadePlan>[] = aws ? [{ name: "terraform plan", run: () => planOf(options, aws) }] : [];
@@ -273,7 +273,7 @@ async function promoteLocally(options: PromoteOptions): Promise<Report> {
         note(`by Flux, ${formatSeconds(seconds)} after it was ready`);
       });
       const { sha: head } = await publishTag(delivery, entry, { tag, digest }, log);
-      const ahead = await commitsAhead(trunk, followed.branch, head);
+      const ahead = await commitsAhead(trunk, { target: followed.branch, commit: head, pushes: false });
       const local = { ...options, delivery, followed };
       const commit = await merged(run, local, { tag, digest, head, ahead }, api);
       await bring(run, local, { api, tag, commit });

@@ -4,7 +4,7 @@ import { type Evidence, evidenceOf, type ReleaseCommit, tagAfter, tagBefore, tak
 import type { GitRemote } from "./git.js";
 import { GitError } from "./gitErrors.js";
 import { type FileHistory, historyOf } from "./gitHistory.js";
-import { type BranchAhead, commitsAhead, requirePush } from "./gitMerge.js";
+import { type BranchAhead, commitsAhead } from "./gitMerge.js";
 import { type AppRegistry, requireTag } from "./registry.js";
 import { imageRepository } from "./releaseFile.js";
 
@@ -34,7 +34,7 @@ export interface ProofQuestion {
   /** The trunk's commit to promote; default: its newest one. */
   readonly commit?: string;
   /** Whether a merge is to follow, so that who asks must be able to push. */
-  readonly mayPush: boolean;
+  readonly pushes: boolean;
 }
 
 /** Whether the environment gets what is on the trunk by a merge only. */
@@ -47,7 +47,7 @@ export const isGated = ({ trunk, followed }: Pick<ProofQuestion, "trunk" | "foll
  * @throws Error, GitError, RegistryError
  */
 export async function proofOf(question: ProofQuestion, note: (detail: string) => void): Promise<Promotion> {
-  const { source, environment: entry, trunk, followed, registry, tag: wanted, commit, mayPush } = question;
+  const { source, environment: entry, trunk, followed, registry, tag: wanted, commit, pushes } = question;
   const [history, promoted, repository] = await Promise.all([
     historyOf(trunk, entry.releaseFile, { at: commit }),
     promotedCommits(question),
@@ -55,10 +55,8 @@ export async function proofOf(question: ProofQuestion, note: (detail: string) =>
   ]);
   const proof = requireProof(history, entry, `${trunk.branch} of ${trunk.url}`, wanted);
   requireNotTakenBack(proof.tag, promoted, question);
-  const [ahead] = await Promise.all([
-    commitsAhead(trunk, followed.branch, proof.head),
-    ...(mayPush && isGated(question) ? [requirePush(trunk, followed.branch, proof.head)] : []),
-  ]);
+  const way = { target: followed.branch, commit: proof.head, pushes: pushes && isGated(question) };
+  const ahead = await commitsAhead(trunk, way);
   const [host = ""] = repository.split("/");
   checkDigest(proof, await requireTag(registry ?? { host }, repository, proof.tag));
   const run = proof.run ? `, ${proof.run}` : "";

@@ -25,6 +25,7 @@ import {
   type Kustomization,
   type Link,
   millisecondsOf,
+  wantedTag,
 } from "./fluxObjects.js";
 import type { ClusterObject, ObjectReference } from "./kubernetes.js";
 import { withoutGitEnd } from "./repositoryUrl.js";
@@ -351,7 +352,7 @@ class Chain {
   private async judgePods(snapshot: Snapshot, unchangedSeconds?: number): Promise<Standing[]> {
     const { canary, target, primary, release, events } = snapshot;
     const { namespace, helmRelease } = this.options;
-    const tag = this.wantedTag(release);
+    const tag = this.options.tag ?? wantedTag(release);
     const standings = [await this.judgeDeployment(target, this.deployment, tag)];
     if (canary && !canary.metadata?.deletionTimestamp) {
       const { phase, lastAppliedSpec, lastPromotedSpec } = canary.status ?? {};
@@ -422,11 +423,6 @@ class Chain {
     if (!diagnosis || !trouble) return;
     const evidence = [...(trouble.evidence ?? []), ...formatDiagnosis(diagnosis).split("\n")];
     this.standings[this.standings.length - 1] = { ...standing, trouble: { ...trouble, evidence } };
-  }
-
-  private wantedTag(release: HelmRelease | undefined): string | undefined {
-    const own = release?.spec?.values?.image?.tag;
-    return this.options.tag ?? (typeof own === "string" ? own : undefined);
   }
 
   // --- ending ---------------------------------------------------------------------------------------------------------

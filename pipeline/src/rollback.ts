@@ -1,5 +1,5 @@
 import type { Directory } from "@dagger.io/dagger";
-import { type Delivery, promotionBranch, publishTag } from "./delivery.js";
+import { type Delivery, publishTag, trunkOf } from "./delivery.js";
 import type { Target } from "./deployment.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { commitOfTag, tagAfter, tagBefore, tagsOf } from "./evidence.js";
@@ -42,7 +42,7 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
     const target = cluster && (await run.step("cluster", () => openFlux(options, cluster)));
     const { way, commit } = await run.step("commit", async (note) => {
       // What was promoted counts, and not what a merge brought with it.
-      const firstParent = (await promotionBranch(source, entry)) !== undefined;
+      const firstParent = delivery.remote.branch !== (await trunkOf(source)).branch;
       const history = await historyOf(delivery.remote, entry.releaseFile, { firstParent });
       const way = wayBack(history, entry, options.tag);
       const commit = await publishTag(

@@ -9,6 +9,7 @@ import {
   imageTag,
   millisecondsOf,
   timeOf,
+  wantedTag,
 } from "./fluxObjects.js";
 import { lookAtRelease, type ReleaseApi, type Snapshot } from "./releaseChain.js";
 import { cell, markdownTable } from "./report.js";
@@ -73,7 +74,7 @@ export async function statusOf(
     podsRow(pods),
     ...(hasFlux ? [deployRow(objects), driftRow(objects, now)] : []),
   ];
-  const expected = (promotedTo && promotedTag(objects)) || tag;
+  const expected = (promotedTo && wantedTag(objects.release)) || tag;
   const hint = firstHint(expected, links, objects, pods, environment, now);
   const lines = rows.map(({ what, state, since, detail }) => [
     cell(what),
@@ -132,12 +133,6 @@ function runningRow(objects: Snapshot): Row {
 export function servingTag(objects: Snapshot): string | undefined {
   const serving = servingOf(objects);
   return serving && tagOf(serving);
-}
-
-/** The tag that Flux has from git. */
-function promotedTag({ release }: Snapshot): string | undefined {
-  const tag = release?.spec?.values?.image?.tag;
-  return typeof tag === "string" ? tag : undefined;
 }
 
 /** The Deployment that users reach: with Flagger it is the primary. */

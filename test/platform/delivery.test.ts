@@ -109,6 +109,7 @@ describe("prod's branch", () => {
       "prod at the end": "v0.3.0 v0.2.0 v0.3.0 v0.2.0 v0.1.0",
       "a token that may not push": expect.stringMatching(/does not accept the password of git/),
       "a branch that is not there yet": [null, true],
+      "an older one there": expect.stringMatching(/new of .* has had [0-9a-f]{7}, which came after [0-9a-f]{7}/),
     });
   });
 });

@@ -7,7 +7,7 @@ import { environment } from "./environments.js";
 import { releaseMessage, tagAfter } from "./evidence.js";
 import type { GitRemote } from "./git.js";
 import { historyOf } from "./gitHistory.js";
-import { commitsAhead, mergeTo, requirePush } from "./gitMerge.js";
+import { commitsAhead, mergeTo } from "./gitMerge.js";
 import { files, guarded } from "./guardedGit.js";
 import { requireNotTakenBack } from "./promotionProof.js";
 import { toMarkdown } from "./report.js";
@@ -82,7 +82,7 @@ async function promotionCases(remote: GitRemote, source: Directory, note: Note):
   const promoted = async () => (await historyOf(followed, prod.releaseFile, { firstParent: true })).commits;
   const merge = async (tag: string, from?: string, older?: string) => {
     const commit = older ?? (await head());
-    const ahead = await commitsAhead(remote, target, commit);
+    const ahead = await commitsAhead(remote, { target, commit, pushes: false });
     const message = releaseMessage({ file: prod.releaseFile, tag, promotedTo: prod.name });
     const merged = await mergeTo(remote, {
       target,
@@ -125,12 +125,18 @@ async function promotionCases(remote: GitRemote, source: Directory, note: Note):
   await note("prod at the end", tags);
   await note("a token that may not push", async () => {
     const revoked = { ...remote, password: dag.setSecret(`revoked-${randomUUID()}`, "revoked-token-1234") };
-    await requirePush(revoked, target, await head());
+    await commitsAhead(revoked, { target, commit: await head(), pushes: true });
   });
   await note("a branch that is not there yet", async () => {
-    const commit = await head();
-    const first = { target: "new", commit, from: undefined, author: PIPELINE_AUTHOR, message: "", log };
-    await requirePush(remote, "new", commit);
-    return [(await commitsAhead(remote, "new", commit)).head, (await mergeTo(remote, first)).sha === commit];
+    const way = { target: "new", commit: await head() };
+    const begin = { ...way, from: undefined, author: PIPELINE_AUTHOR, message: "", log };
+    return [
+      (await commitsAhead(remote, { ...way, pushes: true })).head,
+      (await mergeTo(remote, begin)).sha === way.commit,
+    ];
+  });
+  await note("an older one there", async () => {
+    const from = await head();
+    await mergeTo(remote, { target: "new", commit: first, from, author: PIPELINE_AUTHOR, message: "older", log });
   });
 }
