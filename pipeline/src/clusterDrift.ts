@@ -1,8 +1,9 @@
+import { ClusterError } from "./clusterErrors.js";
 import { type DesiredObject, type DesiredState, ofHelmRelease, ofKustomization } from "./desiredState.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { type FieldDrift, fieldDrift, HIDDEN } from "./fieldDrift.js";
 import { API, type HelmRelease, type Kustomization } from "./fluxObjects.js";
-import { type Cluster, ClusterError, type ClusterObject, type ObjectReference } from "./kubernetes.js";
+import type { Cluster, ClusterObject, ObjectReference } from "./kubernetes.js";
 import { cell, markdownTable } from "./report.js";
 
 /** An object that is not on the cluster as git says. */

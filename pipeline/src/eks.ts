@@ -3,7 +3,8 @@ import type { AwsSession } from "./aws.js";
 import type { Target } from "./deployment.js";
 import { eksToken, renewedToken } from "./eksToken.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { type Advice, connect } from "./kubernetes.js";
+import type { Advice } from "./kubeconfig.js";
+import { connect } from "./kubernetes.js";
 
 /** A cluster as EKS describes it: what a kubeconfig needs. */
 export interface EksCluster {

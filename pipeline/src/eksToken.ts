@@ -1,5 +1,5 @@
 import type { AwsSession } from "./aws.js";
-import { ClusterError } from "./kubernetes.js";
+import { ClusterError } from "./clusterErrors.js";
 
 /** How long the signature itself holds: EKS asks for no more than this. */
 const SIGNATURE_SECONDS = 60;

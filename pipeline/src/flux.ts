@@ -1,11 +1,12 @@
 import { dag } from "@dagger.io/dagger";
 import type { V1Container, V1Deployment } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
+import { ClusterError } from "./clusterErrors.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { branchReference, type HelmRelease, hasCommit, type Kustomization } from "./fluxObjects.js";
 import type { GitRemote } from "./git.js";
 import { images } from "./images.js";
-import { type Cluster, ClusterError, type ClusterObject, type ObjectReference } from "./kubernetes.js";
+import type { Cluster, ClusterObject, ObjectReference } from "./kubernetes.js";
 import { waitForRollout } from "./rollout.js";
 import { type Clock, type Log, realClock } from "./steps.js";
 

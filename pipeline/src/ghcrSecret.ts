@@ -1,7 +1,7 @@
 import type { Directory } from "@dagger.io/dagger";
 import { prepareNamespace, type Target } from "./deployment.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { PULL_SECRET } from "./kubernetes.js";
+import { PULL_SECRET } from "./pullSecret.js";
 import { type AppRegistry, requireTag } from "./registry.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 

@@ -1,7 +1,5 @@
-import { accessSync, constants } from "node:fs";
 import type { RequestOptions } from "node:https";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { delimiter, isAbsolute, join } from "node:path";
+import type { Socket } from "node:net";
 import { Writable } from "node:stream";
 import type {
   AppsV1Api,
@@ -18,72 +16,21 @@ import type {
   V1Node,
   V1Pod,
   V1ReplicaSet,
-  V1Service,
   VersionApi,
 } from "@kubernetes/client-node";
-import { parseDocument } from "yaml";
-import { isReady, type LogSource } from "./diagnosis.js";
-import { networkProblem } from "./probe.js";
-import { type RolloutApi, selectorText } from "./rollout.js";
+import { ClusterError, type ClusterProblem, clusterError, firstLine } from "./clusterErrors.js";
+import type { LogSource } from "./diagnosis.js";
+import { type Advice, badKubeconfig, inspectKubeconfig, type KubeconfigTarget, parseKubeconfig } from "./kubeconfig.js";
+import { Backends, type Closable, type Dial, type Forwarding, listen } from "./portForward.js";
+import { PULL_SECRET, pullSecret, type RegistryLogin } from "./pullSecret.js";
+import type { RolloutApi } from "./rollout.js";
 import { type Clock, type Log, realClock } from "./steps.js";
-
-/** The secret with which the nodes pull the application's images. */
-export const PULL_SECRET = "ghcr-secret";
 
 /** The most that one call may take; an API server that is well answers in milliseconds. */
 const CALL_TIMEOUT_MS = 20_000;
 const POLL_MS = 500;
 /** An API server that answered, and then nobody for so long: its node has ended. */
 const SILENCE_MS = 20_000;
-/** How often a connection tries another pod when the one it chose has just gone. */
-const FORWARD_ATTEMPTS = 3;
-
-/** Why a call to a cluster failed. */
-export type ClusterProblem =
-  | "kubeconfig"
-  | "unreachable"
-  | "unauthorized"
-  | "forbidden"
-  | "not-found"
-  | "conflict"
-  /** The API server refuses the object itself, as another value of a field that can't be changed. */
-  | "invalid"
-  | "other";
-
-/** A failed call to a cluster; `message` says what was tried, why it failed and holds no credentials. */
-export class ClusterError extends Error {
-  override name = "ClusterError";
-  readonly problem: ClusterProblem;
-  /** Whether the same call may succeed in a moment. */
-  readonly transient: boolean;
-  constructor(problem: ClusterProblem, message: string, transient = false) {
-    super(message);
-    this.problem = problem;
-    this.transient = transient;
-  }
-}
-
-// --- kubeconfig -------------------------------------------------------------------------------------------------------
-
-/** What a kubeconfig's current context leads to. */
-export interface KubeconfigTarget {
-  readonly context: string;
-  readonly server: string;
-  readonly user: string;
-  /** The command that makes the credentials, where the kubeconfig names one. */
-  readonly command: string | undefined;
-  readonly advice?: Advice;
-}
-
-/** What to say about a cluster's refusals, where more is known of it than its kubeconfig says. */
-export interface Advice {
-  /** Instead of the usual words after a 401. */
-  readonly unauthorized: string;
-  /** After the API server's own words in a 403. */
-  readonly forbidden: string;
-  /** After the reason why it does not answer. */
-  readonly unreachable: string;
-}
 
 /** How a node is waited for. */
 export interface NodePatience {
@@ -101,203 +48,6 @@ export interface ConnectOptions {
   readonly advice?: Advice;
 }
 
-/**
- * Reads which cluster a kubeconfig leads to, and refuses one that can't work here, where there are no files and few
- * commands of the machine it was made on.
- *
- * @param text the kubeconfig itself; no part of it gets into an error but names of contexts, users, files and commands
- * @throws ClusterError saying what is wrong with it and how to make one that works
- */
-export function inspectKubeconfig(text: string): KubeconfigTarget {
-  const config = parseKubeconfig(text);
-  const context = stringOf(config["current-context"]);
-  if (!context)
-    throw badKubeconfig(
-      "has no current-context",
-      "kubectl config use-context <name>, then: kubectl config view --raw --minify --flatten",
-    );
-  const chosen = named(config.contexts, context, "context");
-  if (!chosen) throw badKubeconfig(`has no context called ${context}, which is its current-context`);
-  const clusterName = stringOf(chosen.cluster);
-  const userName = stringOf(chosen.user);
-  const cluster = named(config.clusters, clusterName, "cluster");
-  const server = stringOf(cluster?.server);
-  if (!cluster || !URL.canParse(server))
-    throw badKubeconfig(`has no server address for the cluster ${clusterName || "of its context"}`);
-  const user = named(config.users, userName, "user");
-  if (!user) throw badKubeconfig(`has no user called ${userName || "in its context"}`);
-  refuseFiles({ ...cluster, ...user });
-  return { context, server: server.replace(/\/$/, ""), user: userName, command: commandOf(user, userName) };
-}
-
-function parseKubeconfig(text: string): Record<string, unknown> {
-  const trimmed = text.trim();
-  if (trimmed === "") throw badKubeconfig("is empty");
-  // The classic mix-up: the variable KUBECONFIG holds the path of a file and not the file.
-  if (!/[\n:{]/.test(trimmed))
-    throw badKubeconfig(
-      "is a single word, such as a path, and not the file itself",
-      "give it as a file: --kubeconfig file:$KUBECONFIG",
-    );
-  const document = parseDocument(trimmed, { prettyErrors: true });
-  const [error] = document.errors;
-  const place = error?.linePos?.[0];
-  // The parser's own message would show the line, and the line may hold a key.
-  if (error) throw badKubeconfig(`is broken YAML${place ? ` at line ${place.line}, column ${place.col}` : ""}`);
-  const value = plainData(document);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw badKubeconfig("is no kubeconfig");
-  return value as Record<string, unknown>;
-}
-
-function plainData(document: ReturnType<typeof parseDocument>): unknown {
-  try {
-    return document.toJS();
-  } catch {
-    throw badKubeconfig("is broken YAML (an alias without its anchor)");
-  }
-}
-
-function refuseFiles(parts: Record<string, unknown>): void {
-  for (const key of ["certificate-authority", "client-certificate", "client-key", "tokenFile", "token-file"]) {
-    const file = stringOf(parts[key]);
-    if (file && !canAccess(file, constants.R_OK))
-      throw badKubeconfig(
-        `names a file that is not here (${key}: ${file})`,
-        "kubectl config view --raw --minify --flatten",
-      );
-  }
-}
-
-function commandOf(user: Record<string, unknown>, name: string): string | undefined {
-  const command = stringOf((user.exec as Record<string, unknown> | undefined)?.command);
-  if (!command) return undefined;
-  if (onPath(command)) return command;
-  throw badKubeconfig(
-    `gets the credentials of ${name} by running ${JSON.stringify(command)}, which is not installed where the pipeline runs`,
-    "give a kubeconfig that holds a short-lived token; for EKS: kubectl config set-credentials ci " +
-      '--token="$(aws eks get-token --cluster-name <name> --query status.token --output text)", then name that user in the context',
-  );
-}
-
-function onPath(command: string): boolean {
-  if (isAbsolute(command) || command.includes("/")) return canAccess(command, constants.X_OK);
-  return (process.env.PATH ?? "").split(delimiter).some((folder) => canAccess(join(folder, command), constants.X_OK));
-}
-
-function canAccess(file: string, mode: number): boolean {
-  try {
-    accessSync(file, mode);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function badKubeconfig(what: string, next?: string): ClusterError {
-  return new ClusterError("kubeconfig", `The kubeconfig ${what}.${next ? `\nNext: ${next}` : ""}`);
-}
-
-/** The entry of one of a kubeconfig's lists: `[{name, cluster: {…}}]`. */
-function named(list: unknown, name: string, key: string): Record<string, unknown> | undefined {
-  if (!Array.isArray(list)) return undefined;
-  const found: unknown = list.find((entry: unknown) => (entry as { name?: unknown } | null)?.name === name);
-  return found ? (((found as Record<string, unknown>)[key] as Record<string, unknown> | null) ?? {}) : undefined;
-}
-
-function stringOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-// --- errors -----------------------------------------------------------------------------------------------------------
-
-/**
- * Turns whatever the client library threw into an error for a reader.
- *
- * @param what what was tried, such as "reading Deployment a/b"
- */
-export function clusterError(thrown: unknown, what: string, target: KubeconfigTarget): ClusterError {
-  if (thrown instanceof ClusterError) return thrown;
-  // A WebSocket fails with an event that holds the error.
-  const error = (thrown as { error?: unknown } | null)?.error ?? thrown;
-  const failed = `${what.charAt(0).toUpperCase()}${what.slice(1)} failed`;
-  const status = statusOf(error);
-  if (status !== undefined) return refused(status, failed, apiMessage(error), target);
-  if (target.command && error instanceof Error && !error.cause && !("code" in error))
-    return new ClusterError(
-      "unauthorized",
-      `${failed}: the command ${target.command}, by which the kubeconfig gets its credentials, failed: ${firstLine(error.message)}`,
-    );
-  const { problem, message } = networkProblem(error, target.server);
-  if (problem === "other") return new ClusterError("other", `${failed}: ${message}`);
-  return new ClusterError(
-    "unreachable",
-    `${failed}: the cluster's API server at ${target.server} does not answer: ${message}.${target.advice ? ` ${target.advice.unreachable}` : loopbackHint(target.server)}`,
-    problem !== "tls",
-  );
-}
-
-function refused(status: number, failed: string, said: string, target: KubeconfigTarget): ClusterError {
-  if (status === 401)
-    return new ClusterError(
-      "unauthorized",
-      `${failed}: the API server at ${target.server} does not accept the credentials of the kubeconfig's user ${target.user} (401). ` +
-        (target.advice?.unauthorized ?? "They may have expired: make the kubeconfig anew."),
-    );
-  const problems: Record<number, ClusterProblem> = {
-    403: "forbidden",
-    404: "not-found",
-    409: "conflict",
-    422: "invalid",
-  };
-  const transient = status === 429 || status >= 500;
-  return new ClusterError(
-    problems[status] ?? "other",
-    `${failed} (${status}): ${said || "the API server gives no reason"}${status === 403 && target.advice ? `\n${target.advice.forbidden}` : ""}`,
-    transient,
-  );
-}
-
-function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "number" ? error.code : undefined;
-}
-
-/** The API server's own words: its errors are `Status` objects, which the client library gives as text or as data. */
-function apiMessage(error: unknown): string {
-  const body: unknown = (error as { body?: unknown }).body;
-  const status = typeof body === "string" ? parseJson(body) : body;
-  const message = (status as { message?: unknown } | null | undefined)?.message;
-  return firstLine(typeof message === "string" ? message : typeof body === "string" ? body : "");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function firstLine(text: string): string {
-  return text.trim().split("\n", 1)[0] ?? "";
-}
-
-function loopbackHint(server: string): string {
-  const host = URL.canParse(server) ? new URL(server).hostname : "";
-  return /^(localhost|127\..*|\[::1\])$/.test(host)
-    ? " The pipeline runs in a container, where this address is the container itself: use an address that other machines can reach."
-    : "";
-}
-
-// --- cluster ----------------------------------------------------------------------------------------------------------
-
-/** Credentials for a registry of images. */
-export interface RegistryLogin {
-  /** The registry's host, with its port where it has one: `ghcr.io`. */
-  readonly registry: string;
-  readonly username: string;
-  readonly password: string;
-}
-
 /** An object by its kind and name, whatever its kind; `namespace` only where it lives in one. */
 export interface ObjectReference {
   /** `apps/v1`, `helm.toolkit.fluxcd.io/v2` … */
@@ -312,14 +62,6 @@ export type ClusterObject = KubernetesObject & { readonly spec?: unknown; readon
 
 /** The name under which the pipeline's fields are the pipeline's (server-side apply). */
 const FIELD_MANAGER = "helloworld-infrastructure";
-
-/** A way into a Service; `close` ends it and every connection through it. */
-export interface Forwarding {
-  /** `http://127.0.0.1:<port>` */
-  readonly url: string;
-  readonly port: number;
-  close(): Promise<void>;
-}
 
 /**
  * Opens a cluster for calls. Nothing is sent before the first call.
@@ -742,23 +484,6 @@ function ignore(problem: ClusterProblem): (error: unknown) => void {
   };
 }
 
-function pullSecret(namespace: string, { registry, username, password }: RegistryLogin) {
-  // A token that was read from a file brings the file's last line end along.
-  const token = password.trim();
-  if (!registry || !username || !token)
-    throw new ClusterError(
-      "other",
-      `The login for the registry ${registry || "(no name)"} has no ${registry ? (username ? "password" : "user name") : "registry"}.`,
-    );
-  const auth = Buffer.from(`${username}:${token}`).toString("base64");
-  const config = JSON.stringify({ auths: { [registry]: { username, password: token, auth } } });
-  return {
-    metadata: { name: PULL_SECRET, namespace },
-    type: "kubernetes.io/dockerconfigjson",
-    data: { ".dockerconfigjson": Buffer.from(config).toString("base64") },
-  };
-}
-
 function condition(node: V1Node, type: string) {
   return node.status?.conditions?.find((candidate) => candidate.type === type);
 }
@@ -772,137 +497,4 @@ function isNodeReady(node: V1Node, since: number): boolean {
 function describeNode(node: V1Node): string {
   const ready = condition(node, "Ready");
   return `${node.metadata?.name}: ${ready?.reason ?? "no state yet"}${ready?.message ? ` (${firstLine(ready.message)})` : ""}`;
-}
-
-// --- port forwarding --------------------------------------------------------------------------------------------------
-
-interface Backend {
-  readonly pod: string;
-  readonly port: number;
-}
-
-/** The part of a WebSocket that matters here. */
-interface Closable {
-  close(): void;
-  terminate(): void;
-  readonly readyState: number;
-  addEventListener(type: "close", listener: () => void): void;
-}
-
-type Dial = (backend: Backend, socket: Socket, onError: (text: string) => void) => Promise<Closable>;
-
-/** The ready pods behind a Service, one after the other. */
-class Backends {
-  private turn = 0;
-  private readonly selector: string;
-  private readonly name: string;
-  private readonly targetPort: number | string;
-  private readonly list: (selector: string) => Promise<V1Pod[]>;
-
-  constructor(service: V1Service, port: number, list: (selector: string) => Promise<V1Pod[]>) {
-    this.list = list;
-    this.name = `Service ${service.metadata?.namespace}/${service.metadata?.name}`;
-    this.selector = selectorText({ matchLabels: service.spec?.selector ?? {} });
-    if (!this.selector) throw new ClusterError("other", `${this.name} selects no pods: it has no selector.`);
-    const ports = service.spec?.ports ?? [];
-    const found = ports.find((candidate) => candidate.port === port);
-    if (!found)
-      throw new ClusterError(
-        "other",
-        `${this.name} has no port ${port}; it has ${ports.map((one) => one.port).join(", ")}.`,
-      );
-    this.targetPort = (found.targetPort as number | string | undefined) ?? port;
-  }
-
-  async next(): Promise<Backend> {
-    const pods = await this.list(this.selector);
-    const ready = pods.filter(isReady);
-    const staying = ready.filter((pod) => !pod.metadata?.deletionTimestamp);
-    // Where all end, those that still serve get the requests: as kube-proxy has it (KEP-1669, terminating endpoints).
-    const serving = staying.length > 0 ? staying : ready;
-    const pod = serving[this.turn++ % serving.length];
-    if (!pod)
-      throw new ClusterError(
-        "not-found",
-        `${this.name} has no ready pod (${pods.length} with the labels ${this.selector}).`,
-      );
-    return { pod: pod.metadata?.name ?? "", port: this.portOf(pod) };
-  }
-
-  private portOf(pod: V1Pod): number {
-    if (typeof this.targetPort === "number") return this.targetPort;
-    const ports = pod.spec?.containers.flatMap((container) => container.ports ?? []) ?? [];
-    const found = ports.find(({ name }) => name === this.targetPort);
-    if (!found)
-      throw new ClusterError(
-        "other",
-        `${this.name} wants a port called ${this.targetPort}, which the pod ${pod.metadata?.name} does not have.`,
-      );
-    return found.containerPort;
-  }
-}
-
-async function listen(backends: Backends, dial: Dial, localPort: number, log: Log): Promise<Forwarding> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    // What a client does to its connection is its own business, and no reason for this process to end.
-    socket.on("error", () => socket.destroy());
-    forward(socket, backends, dial, log).catch((error: unknown) => {
-      log(`a forwarded connection failed: ${error instanceof Error ? error.message : String(error)}`);
-      socket.destroy();
-    });
-  });
-  const port = await bind(server, localPort);
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  };
-}
-
-function bind(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.on("error", (error: NodeJS.ErrnoException) => {
-      const busy = error.code === "EADDRINUSE";
-      const why = busy ? "is in use by another program; choose another one" : `can't be opened: ${error.message}`;
-      reject(new ClusterError("other", `The local port ${port} ${why}.`));
-    });
-    server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-async function forward(socket: Socket, backends: Backends, dial: Dial, log: Log): Promise<void> {
-  const connection = await dialAnyone(socket, backends, dial, log);
-  const end = () => socket.end();
-  connection.addEventListener("close", end);
-  const hangUp = () => {
-    connection.close();
-    // A server that is gone says no goodbye, and waiting for it would keep this process alive.
-    setTimeout(() => connection.terminate(), 1000).unref();
-  };
-  socket.on("close", hangUp);
-  // Either may have ended while the other was being opened.
-  if (connection.readyState > 1) end();
-  if (socket.destroyed) hangUp();
-}
-
-/** Only a connection that could not be opened is tried again: of one that broke, nobody knows what the pod has seen. */
-async function dialAnyone(socket: Socket, backends: Backends, dial: Dial, log: Log): Promise<Closable> {
-  for (let attempt = 1; ; attempt++) {
-    const backend = await backends.next();
-    try {
-      return await dial(backend, socket, (text) => {
-        log(`the pod ${backend.pod} can't be reached on port ${backend.port}: ${firstLine(text)}`);
-        socket.destroy();
-      });
-    } catch (error) {
-      if (attempt >= FORWARD_ATTEMPTS) throw error;
-    }
-  }
 }

@@ -4,7 +4,7 @@ import rcompare from "semver/functions/rcompare.js";
 import valid from "semver/functions/valid.js";
 import { exec, uncached } from "./exec.js";
 import { images } from "./images.js";
-import type { RegistryLogin } from "./kubernetes.js";
+import type { RegistryLogin } from "./pullSecret.js";
 import { explainCraneError, RegistryError } from "./registryErrors.js";
 import { realClock } from "./steps.js";
 

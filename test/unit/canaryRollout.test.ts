@@ -1,7 +1,7 @@
 // Waiting for Flagger's judgement of what Helm has released, without Flux.
 import { describe, expect, it } from "vitest";
 import { type CanaryOptions, waitForCanary } from "../../pipeline/src/canaryRollout.js";
-import { ClusterError } from "../../pipeline/src/kubernetes.js";
+import { ClusterError } from "../../pipeline/src/clusterErrors.js";
 import { RolloutFailure } from "../../pipeline/src/rollout.js";
 import { canary, clusterOf, fluxEvent, rolledOut, type Scene } from "../fixtures/flux.js";
 import { at, NAMESPACE, readyPod } from "../fixtures/kubernetes.js";

@@ -7,10 +7,11 @@ import {
   summarizeClusterDrift,
   withoutDrift,
 } from "../../pipeline/src/clusterDrift.js";
+import { ClusterError } from "../../pipeline/src/clusterErrors.js";
 import { type DesiredObject, manifestOf, objectsIn } from "../../pipeline/src/desiredState.js";
 import { fieldDrift, HIDDEN } from "../../pipeline/src/fieldDrift.js";
 import { type IgnoreRule, ignoredPaths } from "../../pipeline/src/ignoreRules.js";
-import { ClusterError, type ClusterObject } from "../../pipeline/src/kubernetes.js";
+import type { ClusterObject } from "../../pipeline/src/kubernetes.js";
 
 type Fields = Record<string, unknown>;
 

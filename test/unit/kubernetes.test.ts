@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Cluster, ClusterError, clusterError, connect, inspectKubeconfig } from "../../pipeline/src/kubernetes.js";
+import { ClusterError, clusterError } from "../../pipeline/src/clusterErrors.js";
+import { inspectKubeconfig } from "../../pipeline/src/kubeconfig.js";
+import { type Cluster, connect } from "../../pipeline/src/kubernetes.js";
 import { checkHttp } from "../../pipeline/src/probe.js";
 import { pod, readyPod } from "../fixtures/kubernetes.js";
 

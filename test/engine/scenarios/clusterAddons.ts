@@ -8,8 +8,9 @@ import { sampleRegistry } from "./app.js";
 import { APP_URL, analysed, clientPod, commit } from "./canary.js";
 import { collector, until } from "./cases.js";
 import { environment } from "./environments.js";
-import { type Cluster, type ClusterObject, PULL_SECRET } from "./kubernetes.js";
+import type { Cluster, ClusterObject } from "./kubernetes.js";
 import { startPlatform } from "./platform.js";
+import { PULL_SECRET } from "./pullSecret.js";
 import type { AppRegistry } from "./registry.js";
 import { imageRepository } from "./releaseFile.js";
 

@@ -6,9 +6,11 @@ import type { Directory } from "@dagger.io/dagger";
 import type { CoreV1Api, V1Pod, V1PodDisruptionBudget, V2HorizontalPodAutoscaler } from "@kubernetes/client-node";
 import { APP_URL, analysed, answersOf, clientPod, openPlatform, startClient } from "./canary.js";
 import { collector, until } from "./cases.js";
+import { clusterError } from "./clusterErrors.js";
 import { isReady } from "./diagnosis.js";
 import { environment } from "./environments.js";
-import { type Cluster, clusterError, inspectKubeconfig } from "./kubernetes.js";
+import { inspectKubeconfig } from "./kubeconfig.js";
+import type { Cluster } from "./kubernetes.js";
 import type { ThrowawayPlatform } from "./platform.js";
 import { realClock, withAdvice } from "./steps.js";
 
