@@ -1,3 +1,7 @@
 export class DepsError extends Error {}
-export function ensureDeps(folders?: string[], say?: (line: string) => void): Promise<void>;
-export function stampOf(folder: string): string;
+export function ensureDeps(options?: {
+  folders?: string[];
+  dev?: boolean;
+  say?: (line: string) => void;
+}): Promise<void>;
+export function stampOf(folder: string, dev?: boolean): string;

@@ -14,20 +14,26 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export class DepsError extends Error {}
 
 /**
- * @param {string[]} [folders]
- * @param {(line: string) => void} [say]
+ * @param {object} [options]
+ * @param {string[]} [options.folders]
+ * @param {boolean} [options.dev] also what only development and tests need: most of it
+ * @param {(line: string) => void} [options.say]
  */
-export async function ensureDeps(folders = [root, join(root, "pipeline")], say = (line) => console.error(line)) {
+export async function ensureDeps({
+  folders = [root, join(root, "pipeline")],
+  dev = true,
+  say = (line) => console.error(line),
+} = {}) {
   for (const folder of folders) {
-    if (isInstalled(folder)) continue;
+    if (isInstalled(folder, dev)) continue;
     await locked(
       join(folder, ".deps.lock"),
       async (lock) => {
-        if (isInstalled(folder)) return;
+        if (isInstalled(folder, dev)) return;
         say(`npm ci in ${folder} (the lock file is new or has changed) …`);
         const started = Date.now();
-        const wanted = stampOf(folder);
-        await npmCi(folder, lock);
+        const wanted = stampOf(folder, dev);
+        await npmCi(folder, dev, lock);
         writeFileSync(stampFile(folder), wanted);
         say(`npm ci done in ${Math.round((Date.now() - started) / 1000)} s`);
       },
@@ -38,27 +44,28 @@ export async function ensureDeps(folders = [root, join(root, "pipeline")], say =
 
 const stampFile = (folder) => join(folder, "node_modules", ".installed");
 
-/** What the installed packages depend on: the lock file, and what native packages are chosen by. */
-export function stampOf(folder) {
+/** What the installed packages depend on: the lock file, what native packages are chosen by, and whether those for development are there. */
+export function stampOf(folder, dev = true) {
   const major = process.versions.node.split(".")[0];
   return createHash("sha256")
     .update(readFileSync(join(folder, "package-lock.json")))
-    .update(`${process.platform} ${process.arch} ${major}`)
+    .update(`${process.platform} ${process.arch} ${major}${dev ? "" : " without dev"}`)
     .digest("hex");
 }
 
-function isInstalled(folder) {
+function isInstalled(folder, dev) {
   try {
-    return readFileSync(stampFile(folder), "utf8") === stampOf(folder);
+    const stamp = readFileSync(stampFile(folder), "utf8");
+    return stamp === stampOf(folder) || (!dev && stamp === stampOf(folder, false));
   } catch (error) {
     if (error.code === "ENOENT" && error.path === stampFile(folder)) return false;
     throw error;
   }
 }
 
-function npmCi(folder, lock) {
-  // dev: the packages are wanted whatever NODE_ENV says. Its own output goes to stderr: stdout belongs to the caller's command.
-  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
+function npmCi(folder, dev, lock) {
+  // Said in any case, since NODE_ENV would decide otherwise. npm's own output goes to stderr: stdout belongs to the caller's command.
+  const args = ["ci", dev ? "--include=dev" : "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"];
   return new Promise((done, fail) => {
     const npm = spawn("npm", args, { cwd: folder, stdio: ["ignore", 2, 2] });
     lock.add(npm.pid);
@@ -80,7 +87,7 @@ function npmCi(folder, lock) {
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const folders = process.argv.slice(2).map((folder) => resolve(folder));
   try {
-    await ensureDeps(folders.length > 0 ? folders : undefined);
+    await ensureDeps({ ...(folders.length > 0 && { folders }) });
   } catch (error) {
     console.error(error instanceof DepsError ? error.message : error);
     process.exitCode = 1;

@@ -1,5 +1,5 @@
 // daggerw as a user runs it: the script itself, in a copy of the repository, with nothing on PATH but what a test puts there.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -15,11 +15,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
+import { isBuiltin } from "node:module";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
 import { stampOf } from "../../scripts/deps.mjs";
 
 vi.setConfig({ testTimeout: 60_000 }); // For a machine that is busy with a build.
@@ -34,9 +37,11 @@ let bin: string;
 let env: NodeJS.ProcessEnv;
 let started: ChildProcess[];
 
+/** What daggerw has after its own `npm ci`, and nothing besides. */
+const packages = [...Object.keys(packageJson.dependencies), "@esbuild"];
 const linkPackages = (target: string) => {
   mkdirSync(target, { recursive: true });
-  for (const name of ["semver", "esbuild", "@esbuild", "tsx"]) {
+  for (const name of packages) {
     symlinkSync(join(repository, "node_modules", name), join(target, name));
   }
 };
@@ -424,11 +429,11 @@ describe("a fresh clone", () => {
     fakeDocker();
     fakeDagger();
     rmSync(installed, { recursive: true });
-    const packages = ["semver", "esbuild", "@esbuild", "tsx"].map((name) => join(repository, "node_modules", name));
+    const sources = packages.map((name) => join(repository, "node_modules", name));
     command(
       "npm",
       `echo "$$ $*" >> "$HOME/npm.log"; sleep \${NPM_SECONDS:-0.5}; [ -z "$NPM_FAILS" ] || exit 3
-       rm -rf node_modules; mkdir node_modules; ln -s ${packages.join(" ")} node_modules/; echo "$$ end" >> "$HOME/npm.log"`,
+       rm -rf node_modules; mkdir node_modules; ln -s ${sources.join(" ")} node_modules/; echo "$$ end" >> "$HOME/npm.log"`,
     );
   });
   afterEach(() => {
@@ -439,11 +444,30 @@ describe("a fresh clone", () => {
   it("is installed once by two that start together; the second says that it waits", async () => {
     const results = await Promise.all([daggerw(["call"]), daggerw(["call"])]);
     expect(results.map(({ code }) => code)).toEqual([0, 0]);
-    expect(runs()).toEqual([expect.stringContaining(" ci --include=dev"), expect.stringMatching(/ end$/)]);
+    expect(runs()).toEqual([expect.stringContaining(" ci --omit=dev"), expect.stringMatching(/ end$/)]);
     const said = results.map(({ stderr }) => stderr).join("");
     expect(said.match(/npm ci in .* …/g)?.length).toBe(1);
     expect(said.match(/Waiting for process \d+, which is installing/g)?.length).toBe(1);
     expect(existsSync(join(root, ".deps.lock"))).toBe(false);
+  });
+
+  it("gets the packages of development from npm's scripts alone, and keeps them", async () => {
+    await daggerw(["call"]);
+    const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, HOME: home };
+    execFileSync("node", [join(root, "scripts/deps.mjs"), root], { env, stdio: "ignore" });
+    await daggerw(["call"]);
+    const began = runs().filter((line) => line.includes(" ci "));
+    expect(began).toEqual([expect.stringContaining("--omit=dev"), expect.stringContaining("--include=dev")]);
+  });
+
+  it.each(["wrapper/main.ts", "embedded/src/index.ts"])("needs no other package for %s", async (entry) => {
+    const { metafile } = await build({
+      ...{ entryPoints: [join(repository, entry)], bundle: true, write: false, metafile: true },
+      ...{ platform: "node", format: "esm", packages: "external", outdir: base },
+    });
+    const imported = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+    const others = imported.filter((path) => !isBuiltin(path)).map((path) => path.split("/")[0]);
+    expect(Object.keys(packageJson.dependencies)).toEqual(expect.arrayContaining(others));
   });
 
   it("is installed by the next one after a kill, when what the killed one had started is over", async () => {
