@@ -1,6 +1,7 @@
 // What daggerw adds to the user's arguments, and nothing else.
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
+import type { Call } from "./types.js";
 
 /** The CLI's global flags that take a value as the next argument. */
 const VALUE_FLAGS = new Set([
@@ -70,16 +71,17 @@ function isInside(folder: string, root: string): boolean {
 }
 
 /**
- * The module's function that the arguments call, unless they ask for help only. Flags that aren't the CLI's own and have no
+ * The call of one of the module's functions that the arguments are, unless they ask for help only. Flags that aren't the CLI's own and have no
  * `=` are taken to have a value after them, as all of the module's own before a function do.
  */
-export function calledFunction(args: string[]): string | undefined {
+export function callOf(args: string[]): Call | undefined {
   const { index } = findVerb(args);
   const rest = flags(args.slice(index + 1));
   if (args[index] !== "call" || rest.some((arg) => /^(-h|--help)$/.test(arg))) return undefined;
   for (let at = 0; at < rest.length; at++) {
     const arg = rest[at] as string;
-    if (!arg.startsWith("-")) return arg;
+    if (!arg.startsWith("-"))
+      return { name: arg, withAws: rest.slice(0, at).some((flag) => flag.startsWith("--aws-")) };
     if (!arg.includes("=") && !WITHOUT_VALUE.test(arg)) at++;
   }
   return undefined;

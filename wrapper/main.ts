@@ -1,5 +1,5 @@
 // daggerw's work after the shell script and the packages: chooses, provides, runs.
-import { calledFunction, wantsInteractiveShell, withModule, withPlainProgress } from "./args.js";
+import { callOf, wantsInteractiveShell, withModule, withPlainProgress } from "./args.js";
 import { cacheFolder } from "./cache.js";
 import { choose, describe } from "./choose.js";
 import { engine } from "./engine.js";
@@ -20,7 +20,7 @@ export async function main(args: string[], { root, loadEmbedded }: Start): Promi
   const say = (line: string) => console.error(`daggerw: ${line}`);
   try {
     const { env } = process;
-    const context: Context = { root, cache: cacheFolder(env), env, loadEmbedded, called: calledFunction(args), say };
+    const context: Context = { root, cache: cacheFolder(env), env, loadEmbedded, call: callOf(args), say };
     if (args[0] === "engine") return await engine(args.slice(1), context);
 
     const facts = await probe(thisHost(root), isCached(context.cache, engineVersion(root)));

@@ -1,15 +1,15 @@
 // Turns a choice into a CLI that can be run: downloads or builds what is missing.
 import { official, readPins } from "./official.js";
 import { interruptible } from "./run.js";
-import { type Choice, type EmbeddedProvider, UserError } from "./types.js";
+import { type Call, type Choice, type EmbeddedProvider, UserError } from "./types.js";
 
 export interface Context {
   root: string;
   cache: string;
   env: NodeJS.ProcessEnv;
   loadEmbedded: () => Promise<EmbeddedProvider>;
-  /** The module's function that is going to be called, if any. */
-  called?: string;
+  /** The call of one of the module's functions that is going to be made, if any. */
+  call?: Call;
   say: (line: string) => void;
 }
 
@@ -30,7 +30,7 @@ export async function provide(choice: Choice, context: Context): Promise<Cli> {
   } catch (error) {
     if (!choice.embeddedCliWillDo || !(error instanceof UserError) || error.exitCode !== 1) throw error;
     context.say(`${error.message.split("\n")[0]} The embedded CLI does it.`);
-    const cli = await embeddedCli({ ...context, called: undefined }); // Its containers run elsewhere.
+    const cli = await embeddedCli({ ...context, call: undefined }); // Its containers run elsewhere.
     return { ...cli, env: { ...cli.env, _EXPERIMENTAL_DAGGER_RUNNER_HOST: env._EXPERIMENTAL_DAGGER_RUNNER_HOST } };
   }
 }
@@ -38,9 +38,9 @@ export async function provide(choice: Choice, context: Context): Promise<Cli> {
 const officialCli = ({ version }: Choice, { root, cache, env, say }: Context) =>
   interruptible((signal) => official({ version, cache, env, say, pins: readPins(root, version), signal }));
 
-async function embeddedCli({ env, loadEmbedded, called }: Context): Promise<Cli> {
+async function embeddedCli({ env, loadEmbedded, call }: Context): Promise<Cli> {
   const provider = await loadEmbedded();
-  const { cli, runnerHost, env: more, isAlive } = await provider.ensure(called);
+  const { cli, runnerHost, env: more, isAlive } = await provider.ensure(call);
   return {
     path: cli,
     embedded: true,

@@ -1,13 +1,21 @@
 /** Parts of the embedded engine that few calls need (embedded/src/demand.ts). */
 export type Group = "terraform" | "simulator" | "gitops" | "addons";
 
+/** A call of one of the module's functions. */
+export interface Call {
+  /** The function's name, as it is typed. */
+  name: string;
+  /** Whether it is told who speaks to AWS (`--aws-…` before the function's name). */
+  withAws: boolean;
+}
+
 /** What embedded/src/index.ts exports: a Dagger CLI and engine made on this machine, without Docker. */
 export interface EmbeddedProvider {
   /**
    * Builds what is missing and starts what doesn't run; quick when there is nothing to do. Says on stderr what it does. Some
-   * of the module's functions need parts that others don't: `called` is the one that is going to be called, if any.
+   * of the module's calls need parts that others don't: `call` is the one that is going to be made, if any.
    */
-  ensure(called?: string): Promise<EmbeddedEngine>;
+  ensure(call?: Call): Promise<EmbeddedEngine>;
   /** The same, with groups of parts that few calls need. */
   build(...groups: Group[]): Promise<void>;
   /** What is built and what runs, as lines for a person. Changes nothing. */

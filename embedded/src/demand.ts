@@ -1,4 +1,5 @@
 // What takes long and few calls need. It is built when something asks for it, and is in the mirror from then on.
+import type { Call } from "../../wrapper/types.js";
 import type { GroupName } from "./images.js";
 import { preflightProviders } from "./preflight.js";
 import { isPythonBuilt, pythonPackages } from "./python.js";
@@ -9,6 +10,8 @@ import { say, seconds } from "./steps.js";
 type Group = {
   /** The module's functions whose containers need it. */
   functions: string[];
+  /** Those that need it only when they speak to AWS. */
+  functionsWithAws?: string[];
   /** What it is, as the start of a sentence. */
   parts: string;
   isBuilt: () => boolean;
@@ -36,6 +39,7 @@ const groups: Record<GroupName, Group> = {
       "check-infra",
       "test-infra",
     ],
+    functionsWithAws: ["promote"],
     parts: `Terraform's providers (${providers.map(({ name }) => name).join(", ")}) and checkov`,
     isBuilt: () => areProvidersBuilt() && isPythonBuilt("checkov"),
     time: () => {
@@ -76,8 +80,12 @@ const groups: Record<GroupName, Group> = {
 
 const names = Object.keys(groups) as GroupName[];
 
-/** The groups that a function of the module needs. */
-export const groupsFor = (called: string) => names.filter((name) => groups[name].functions.includes(called));
+/** The groups that a call of one of the module's functions needs. */
+export const groupsFor = (call: Call) =>
+  names.filter((name) => {
+    const { functions, functionsWithAws = [] } = groups[name];
+    return functions.includes(call.name) || (call.withAws && functionsWithAws.includes(call.name));
+  });
 
 /** The groups of which all has been built, from today's sources. */
 export const builtGroups = () => names.filter((name) => groups[name].isBuilt());

@@ -1,6 +1,7 @@
 // The embedded engine's table of contents: what daggerw calls (the interface is EmbeddedProvider in wrapper/types.ts).
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { Call } from "../../wrapper/types.js";
 import { cache, cacheRoot } from "./cache.js";
 import { buildGroup, groupStates, groupsFor, partsOf } from "./demand.js";
 import {
@@ -20,11 +21,11 @@ import { sdkContent } from "./sdk.js";
 import { locked, say, seconds } from "./steps.js";
 
 /**
- * Builds what is missing and starts what doesn't run; quick when there is nothing to do. `called` is the module's function
- * that is going to be called, which may need more than others.
+ * Builds what is missing and starts what doesn't run; quick when there is nothing to do. `call` is the one of the
+ * module's functions that is going to be made, which may need more than others.
  */
-export async function ensure(called?: string) {
-  return await makeReady(called ? groupsFor(called) : [], `for \`${called}\``);
+export async function ensure(call?: Call) {
+  return await makeReady(call ? groupsFor(call) : [], `for \`${call?.name}\``);
 }
 
 /** The same, with groups that a person asks for. */
@@ -38,7 +39,7 @@ async function makeReady(groups: GroupName[], why: string) {
   if (fresh) {
     preflight();
     say(
-      "The embedded engine, its images and the TypeScript SDK are built once, from source: 10 to 20 minutes on 2 cores.",
+      "The embedded engine, its images and the TypeScript SDK are built once, from source: about half an hour on 2 cores.",
     );
   }
   const started = Date.now();

@@ -32,13 +32,16 @@ function moduleFunctions(): string[] {
 }
 
 test("the functions that run Terraform with its providers, the policy scan or the simulated AWS ask for it, those that run a platform for its parts", () => {
-  const asking = (group: GroupName) => moduleFunctions().filter((name) => groupsFor(name).includes(group));
+  const asking = (group: GroupName, withAws = false) =>
+    moduleFunctions().filter((name) => groupsFor({ name, withAws }).includes(group));
   expect(asking("terraform").sort()).toEqual(
     [
       ...["apply", "bootstrap", "check-infra", "destroy", "drift", "force-unlock", "outputs", "plan"],
       ...["push-state", "test-infra", "validate"],
     ].sort(),
   );
+  // What it plans is prod's infrastructure, when it is told by which role.
+  expect(asking("terraform", true).filter((name) => !asking("terraform").includes(name))).toEqual(["promote"]);
   expect(asking("simulator")).toEqual(["test-infra"]);
   expect(asking("gitops")).toEqual(["ci", "promote"]);
   expect(moduleFunctions()).toEqual(expect.arrayContaining(["check", "ci", "fmt"]));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { calledFunction, wantsInteractiveShell, withModule, withPlainProgress } from "../../wrapper/args.js";
+import { callOf, wantsInteractiveShell, withModule, withPlainProgress } from "../../wrapper/args.js";
 
 const base = realpathSync(mkdtempSync(join(tmpdir(), "daggerw-args-")));
 const root = join(base, "repo");
@@ -55,7 +55,7 @@ describe("the function that is called", () => {
     ["call --json --auto-apply fmt", "fmt"],
     ["call plan --env dev export --path check-infra", "plan"],
     ["call -o report check-infra", "check-infra"],
-  ])("%s", (line, name) => expect(calledFunction(line.split(" "))).toBe(name));
+  ])("%s", (line, name) => expect(callOf(line.split(" "))?.name).toBe(name));
 
   it.each([
     "call",
@@ -66,7 +66,14 @@ describe("the function that is called", () => {
     "-c plan",
     "version",
     "call -- plan",
-  ])("none: %s", (line) => expect(calledFunction(line.split(" "))).toBeUndefined());
+  ])("none: %s", (line) => expect(callOf(line.split(" "))).toBeUndefined());
+
+  it.each([
+    ["call --aws-credentials cmd:x promote", true],
+    ["call --aws-role-arn=arn:aws:iam::1:role/r promote --dry-run", true],
+    ["call promote", false],
+    ["call promote --git-author --aws-profile", false],
+  ])("speaks to AWS or not: %s", (line, withAws) => expect(callOf(line.split(" "))?.withAws).toBe(withAws));
 });
 
 describe("progress with the embedded CLI", () => {

@@ -332,8 +332,8 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
       `import { appendFileSync, rmSync } from "node:fs";
        import { where } from "./where.ts";
        const log = (line: string) => appendFileSync(process.env.HOME + "/log", line + "\\n");
-       export const ensure = async (called?: string) => {
-         log("ensure " + where + (called ? " for " + called : ""));
+       export const ensure = async (call?: { name: string }) => {
+         log("ensure " + where + (call ? " for " + call.name : ""));
          if (process.env.BROKEN) throw new Error("Go is missing: install it");
          return { cli: "${bin}/embedded-dagger", runnerHost: "unix:///e.sock", env: { EXTRA: "more" } };
        };
