@@ -35,7 +35,7 @@ const LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n';
  * begins in a file and moves into the bucket that it made. Run again, it applies what has changed; after an interruption
  * it takes over what is there.
  *
- * @returns what was done, in Markdown
+ * @returns what was done, and the secrets that GitHub needs for it, in Markdown
  */
 export async function bootstrap({ source, session, vars, varFile, log }: BootstrapOptions): Promise<string> {
   const stack: Stack = { folder: "stacks/account", source, session, varFile };
@@ -46,8 +46,10 @@ export async function bootstrap({ source, session, vars, varFile, log }: Bootstr
   const bucketIsThere = found.code === 0;
   if (!bucketIsThere && !/does not exist|NoSuchBucket/.test(found.stdout + found.stderr))
     expectSuccess("init", stack, found);
-  if (bucketIsThere && (await hasState(stack, found.container)))
-    return (await planAndApply({ ...work, container: found.container })).text;
+  if (bucketIsThere && (await hasState(stack, found.container))) {
+    const { text, container } = await planAndApply({ ...work, container: found.container });
+    return `${text}\n${await secretsOf(stack, container)}`;
+  }
   log(
     bucketIsThere
       ? `${bucket} is there without a state of this stack: a bootstrap was interrupted. What it made is taken over.`
@@ -59,12 +61,18 @@ export async function bootstrap({ source, session, vars, varFile, log }: Bootstr
   const adopting = bucketIsThere || vars.includes("adopt=true");
   const applied = await planAndApply({ ...work, container, adopting });
   const migrate = initCommand("-migrate-state", "-force-copy", ...backendConfig(session));
-  expectSuccess(
-    "init -migrate-state",
-    stack,
-    await exec(applied.container.withoutFile("backend_override.tf"), migrate),
-  );
-  return `${applied.text}\nThe stack's own state is in ${bucket} now.\n`;
+  const migrated = await exec(applied.container.withoutFile("backend_override.tf"), migrate);
+  expectSuccess("init -migrate-state", stack, migrated);
+  const secrets = await secretsOf(stack, migrated.container);
+  return `${applied.text}\n${secrets}\nThe stack's own state is in ${bucket} now.\n`;
+}
+
+/** The commands that tell GitHub of the roles: what is to be done next, by who may change the repository's secrets. */
+async function secretsOf(stack: Stack, container: Container): Promise<string> {
+  const outcome = expectSuccess("output", stack, await exec(container, ["terraform", "output", "-json", "role_arns"]));
+  const roles = Object.entries(JSON.parse(outcome.stdout) as Record<string, string>);
+  const commands = roles.map(([env, arn]) => `    gh secret set AWS_ROLE_ARN --env ${env} --body ${arn}`);
+  return ["CI's roles, as secrets of GitHub's environments:", "", ...commands, ""].join("\n");
 }
 
 async function hasState(stack: Stack, container: Container): Promise<boolean> {

@@ -173,6 +173,7 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
   }
   const made: { commit?: TagCommit } = {};
   const bring = async () => {
+    // The cluster waits for this commit: a pull request can't stand for it.
     const commit = await publishTag({ ...delivery, pullRequest: false }, entry, { tag, digest }, log);
     made.commit = commit;
     const out = await drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit.sha));

@@ -17,7 +17,7 @@ export interface Delivery {
   readonly author?: string;
   /** What the commits call the run. */
   readonly run?: string;
-  /** Whether a protected branch gets a pull request instead. */
+  /** Whether a protected branch gets a pull request instead; false where none can do, as for a commit that is waited for. */
   readonly pullRequest?: boolean;
 }
 
@@ -84,7 +84,9 @@ export async function publishTag(
     return commit;
   } catch (error) {
     if (!(error instanceof GitError) || error.problem !== "protected") throw error;
-    if (!pullRequest) throw new GitError("protected", `${error.message}\nFor a pull request instead: --pull-request`);
+    if (pullRequest === undefined)
+      throw new GitError("protected", `${error.message}\nFor a pull request instead: --pull-request`);
+    if (!pullRequest) throw error;
     const branch = `release/${releaseFile.split("/").at(-2)}-${note.tag}`;
     log(`${remote.branch} is protected: ${note.tag} goes to the branch ${branch}, for a pull request`);
     const commit = await commitTag(remote, environment, note.tag, { ...options, branch });

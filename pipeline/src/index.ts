@@ -92,8 +92,8 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * All that a commit must pass, together: release files, chart lint, manifests against their schemas, workflows. Reports
-   * every failure, not only the first.
+   * All that a commit must pass, together: release files, chart lint, manifests against their schemas, workflows, shell scripts,
+   * Terraform's format and lint. Reports every failure, not only the first.
    *
    * Returns the report in Markdown. Example: dagger call check
    */
@@ -257,7 +257,8 @@ export class HelloworldInfrastructure {
    * @param gitUsername the account of the token, where it is not GitHub's
    * @param gitAuthor who makes the commits, as "Name <address>"; default: the pipeline
    * @param runId what the commits call this run, as its address in GitHub Actions
-   * @param pullRequest opens a pull request for prod's change where the branch is protected
+   * @param pullRequest opens a pull request for prod's change where the branch is protected; dev's tag, for which ci waits on the
+   *   cluster, must be pushed
    */
   @func({ cache: "never" })
   async ci(
@@ -724,7 +725,8 @@ export class HelloworldInfrastructure {
     const { gitToken: token, gitUsername: username, gitAuthor: author, runId, pullRequest } = access;
     const run = runId === undefined ? undefined : parseRun(runId);
     if (!token) return undefined;
-    return { remote: await remoteOf(this.source, { token, username }), author, run, pullRequest };
+    const remote = await remoteOf(this.source, { token, username });
+    return { remote, author, run, ...(pullRequest && { pullRequest }) };
   }
 
   /** Opens a session, where the caller gave anything to open one with. */

@@ -86,9 +86,12 @@ describe.skipIf(!terraformIsThere())("terraform", () => {
 
     it.each<[string, RegExp]>([
       ["no bucket", new RegExp(`no state bucket ${BUCKET}.*dagger call bootstrap`)],
-      ["bootstrap", /Apply complete! Resources: \d+ added.*own state is in helloworld-terraform/s],
+      [
+        "bootstrap",
+        /Apply complete! Resources: \d+ added.*gh secret set AWS_ROLE_ARN --env dev --body arn:aws:iam::\d+:role\/helloworld-deploy-dev\n.*own state is in helloworld-terraform/s,
+      ],
       // The simulator loses the tags that a bucket was made with, so there may be something to change, but nothing to make.
-      ["bootstrap again", /No changes|\b0 added, \d changed, 0 destroyed/],
+      ["bootstrap again", /(?:No changes|\b0 added, \d changed, 0 destroyed).*gh secret set AWS_ROLE_ARN --env prod/s],
       ["summary.md", /37 to create.*\| module\.vpc +\| 37/s],
       ["no drift", /^undefined$/],
       ["drift", /1 resource has drifted.*aws_cloudwatch_log_group\.\w+` \| has changed \| retention_in_days: 14 → 1/s],
