@@ -10,9 +10,17 @@ const USERNAME = "pipeline";
 /** What the sample application's tags do: the table in test/app/versions.json. */
 type Versions = Record<string, { fault: string; about: string }>;
 
-/** A registry with the sample application under the real image's name, from which everybody may pull. */
-export async function openSampleRegistry(source: Directory, repository: string): Promise<AppRegistry> {
-  const { host, container } = await sampleContainer(source, repository);
+/**
+ * A registry with the sample application under the real image's name, from which everybody may pull.
+ *
+ * @param released tags that it has as good versions besides those of the table: release files name what the real image has
+ */
+export async function openSampleRegistry(
+  source: Directory,
+  repository: string,
+  released: readonly string[] = [],
+): Promise<AppRegistry> {
+  const { host, container } = await sampleContainer(source, repository, released);
   return { host, service: serveRegistry(container) };
 }
 
@@ -21,14 +29,19 @@ export async function openSampleRegistry(source: Directory, repository: string):
  * password that is made for this run.
  *
  * @param repository the image's name, such as `ghcr.io/damekarv/helloworld`
+ * @param released as for `openSampleRegistry`
  */
-export async function sampleRegistry(source: Directory, repository: string): Promise<AppRegistry> {
+export async function sampleRegistry(
+  source: Directory,
+  repository: string,
+  released: readonly string[] = [],
+): Promise<AppRegistry> {
   const password = randomBytes(18).toString("base64url");
   // Loaded here: only runs with a throwaway registry need it.
   const { hashSync } = await import("bcryptjs");
   const htpasswd = `${USERNAME}:${hashSync(password, 4)}\n`;
   const id = randomUUID();
-  const { host, container } = await sampleContainer(source, repository);
+  const { host, container } = await sampleContainer(source, repository, released);
   const service = serveRegistry(
     container
       .withMountedSecret("/auth/htpasswd", dag.setSecret(`htpasswd-${id}`, htpasswd))
@@ -39,18 +52,26 @@ export async function sampleRegistry(source: Directory, repository: string): Pro
   return { host, service, username: USERNAME, password: dag.setSecret(`registry-password-${id}`, password) };
 }
 
-async function sampleContainer(source: Directory, repository: string) {
+async function sampleContainer(source: Directory, repository: string, released: readonly string[]) {
   const [host = "", ...path] = repository.split("/");
-  return { host, container: await registryWith(await sampleImages(source, path.join("/"))) };
+  return { host, container: await registryWith(await sampleImages(source, path.join("/"), released)) };
 }
 
 /** Every version of test/app, by its name in the registry. */
-async function sampleImages(source: Directory, path: string): Promise<Record<string, File>> {
+async function sampleImages(
+  source: Directory,
+  path: string,
+  released: readonly string[],
+): Promise<Record<string, File>> {
   const app = source.directory("test/app");
   const versions = JSON.parse(await app.file("versions.json").contents()) as Versions;
+  const good = Object.fromEntries(released.map((tag) => [tag, { fault: "" }]));
   const binary = build(app);
   return Object.fromEntries(
-    Object.entries(versions).map(([tag, { fault }]) => [`${path}:${tag}`, image(binary, tag, fault).asTarball()]),
+    Object.entries({ ...good, ...versions }).map(([tag, { fault }]) => [
+      `${path}:${tag}`,
+      image(binary, tag, fault).asTarball(),
+    ]),
   );
 }
 

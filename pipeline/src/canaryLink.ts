@@ -136,7 +136,7 @@ function failure(canary: Canary, { namespace, name, events, released, tag, prima
   return {
     what: `Flagger's analysis of ${tag ?? "the new version"} failed; the primary goes on serving${serving ? ` ${serving}` : ""}`,
     cause,
-    next: `kubectl -n ${namespace} describe canary ${name}; then take the commit back (git revert), so that git and cluster agree again`,
+    next: `kubectl -n ${namespace} describe canary ${name}; then take the tag back (dagger call rollback), so that git and cluster agree again`,
     evidence: eventLines(own),
     bearableSeconds: 0,
   };

@@ -73,13 +73,13 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   const begin = ownNode
     ? [
         ["cluster", "image"],
-        [...CHECKS, `deploy ${released}`],
+        [...CHECKS, `install ${released}`],
       ]
-    : [[...CHECKS, "cluster", "image"], ...(isLocal ? [`deploy ${released}`] : [])];
+    : [[...CHECKS, "cluster", "image"], ...(isLocal ? [`install ${released}`] : [])];
   const plan = [...begin, `deploy ${tag}`, "end to end", "bump prod"];
   const title = `ci ${options.environment.name} ${tag}`;
   const { value, report } = await runSteps({ title, plan, log }, async (run) => {
-    const registry = options.registry ?? (isLocal ? await sampleRegistry(source, repository) : undefined);
+    const registry = options.registry ?? (isLocal ? await sampleRegistry(source, repository, [released]) : undefined);
     const [cluster, digest] = await run.parallel<[Open, string | undefined, ...unknown[]]>([
       { name: "cluster", run: (note) => open(options, registry, note) },
       { name: "image", run: (note) => findImage(options, registry, repository, note) },
@@ -120,10 +120,13 @@ async function open(
   }
   const target = await targetOf(kubeconfig, entry, aws);
   const byFlux = await followsGit(target.api, entry, delivery?.remote);
-  if (byFlux && !delivery)
-    throw new Error(
-      `Flux runs ${entry.name} from git, and would undo what Helm does: give --git-token, with which the tag is committed to ${entry.releaseFile}. Nothing was changed.`,
-    );
+  if (byFlux && !delivery) {
+    const way =
+      entry.name === "prod"
+        ? "a tag comes to prod by `ci --env dev` and `promote`"
+        : `give --git-token, with which the tag is committed to ${entry.releaseFile}`;
+    throw new Error(`Flux runs ${entry.name} from git, and would undo what Helm does: ${way}. Nothing was changed.`);
+  }
   note(byFlux ? "Flux follows git" : "no Flux: Helm deploys");
   return { ...target, byFlux, delivery, lastWords: async () => "", stop: async () => undefined };
 }
@@ -169,7 +172,7 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
       const { seconds } = await waitForTag(gitops, released);
       note(`by Flux, ${formatSeconds(seconds)} after it was ready`);
     };
-    await run.parallel([{ name: `deploy ${released}`, run: install }, ...checks(source)]);
+    await run.parallel([{ name: `install ${released}`, run: install }, ...checks(source)]);
   }
   const made: { commit?: TagCommit } = {};
   const bring = async () => {
@@ -183,7 +186,7 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
   const more = () => (platform ? "" : `More on how it stands: dagger call status --env ${entry.name}`);
   try {
     await run.step(`deploy ${tag}`, async (note) => {
-      const { value, summary } = await withAdvice(() => underLoad(api, entry, bring), more);
+      const { value, summary } = await withAdvice(() => underLoad(api, entry, bring, log), more);
       note(`${value}; ${summary}`);
     });
     await testEndToEnd(run, options, target);
@@ -191,23 +194,10 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
     // A cluster of the run ends with it: nobody waits there for the tag before.
     const failed = !platform && made.commit && { tag, commit: made.commit };
     // When that fails too, the report has both causes.
-    if (failed) await run.step(`take ${tag} back`, (note) => goBack(gitops, failed, note)).catch(() => undefined);
+    if (failed)
+      await run.step(`take ${tag} back`, async (note) => note(await takeBack(gitops, failed))).catch(() => undefined);
     throw error;
   }
-}
-
-async function goBack(
-  target: GitopsTarget,
-  failed: { tag: string; commit: TagCommit },
-  note: (detail: string) => void,
-): Promise<void> {
-  const { name, releaseFile } = target.environment;
-  await withAdvice(
-    async () => note(await takeBack(target, failed)),
-    () =>
-      `${releaseFile} may still have ${failed.tag}, which failed. How ${name} stands: dagger call status --env ${name}. ` +
-      `To go back: dagger call rollback --env ${name} --git-token …`,
-  );
 }
 
 /** The tag passed: prod's release file gets it, with the proof; the caller's working tree is theirs to change. */
@@ -255,14 +245,14 @@ async function deployWithHelm(run: Run, options: Release, target: Target): Promi
   const { source, environment: entry, tag, registry, released, log } = options;
   const deployment = { source, environment: entry, target, log };
   if (entry.name === "local") {
-    await run.step(`deploy ${released}`, async () => {
+    await run.step(`install ${released}`, async () => {
       await prepareNamespace(deployment, registry);
       await deploy({ ...deployment, tag: released });
     });
   }
   await run.step(`deploy ${tag}`, async (note) => {
     if (entry.name !== "local") await prepareNamespace(deployment, registry);
-    const { value, summary } = await underLoad(target.api, entry, () => deploy({ ...deployment, tag }));
+    const { value, summary } = await underLoad(target.api, entry, () => deploy({ ...deployment, tag }), log);
     note(`${value.replicas} replicas; ${summary}`);
   });
 }

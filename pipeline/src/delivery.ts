@@ -4,7 +4,7 @@ import { type EnvironmentEntry, environment, folderOf } from "./environments.js"
 import { type ReleaseNote, releaseMessage } from "./evidence.js";
 import { commitTag, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
-import { openPullRequest } from "./pullRequest.js";
+import { openPullRequest, PullRequestError } from "./pullRequest.js";
 import type { Log } from "./steps.js";
 
 /** Who makes the pipeline's commits, when nobody is named. */
@@ -87,14 +87,26 @@ export async function publishTag(
     if (pullRequest === undefined)
       throw new GitError("protected", `${error.message}\nFor a pull request instead: --pull-request`);
     if (!pullRequest) throw error;
-    const branch = `release/${releaseFile.split("/").at(-2)}-${note.tag}`;
-    log(`${remote.branch} is protected: ${note.tag} goes to the branch ${branch}, for a pull request`);
-    const commit = await commitTag(remote, environment, note.tag, { ...options, branch });
-    const [title = "", , ...body] = message.split("\n");
-    const address = await openPullRequest(remote, { branch, title, body: body.join("\n") });
-    log(`${releaseFile} → ${note.tag}: ${address} is to be merged`);
-    return { ...commit, pullRequest: address };
+    const propose = async (branch: string): Promise<Published> => {
+      log(`${remote.branch} is protected: ${note.tag} goes to the branch ${branch}, for a pull request`);
+      const commit = await commitTag(remote, environment, note.tag, { ...options, branch });
+      const [title = "", , ...body] = message.split("\n");
+      const address = await openPullRequest(remote, { branch, title, body: body.join("\n") });
+      log(`${releaseFile} → ${note.tag}: ${address} is to be merged`);
+      return { ...commit, pullRequest: address };
+    };
+    const branch = branchFor(environment, note);
+    return await propose(branch).catch((failed: unknown) => {
+      if (!(failed instanceof PullRequestError) || !failed.nothingToMerge) throw failed;
+      log(`${branch} is left from a change that has been merged`);
+      return propose(`${branch}-${Date.now()}`);
+    });
   }
+}
+
+/** The branch of a pull request that sets a tag. */
+function branchFor({ name }: EnvironmentEntry, { tag, rolledBack }: Pick<ReleaseNote, "tag" | "rolledBack">): string {
+  return rolledBack ? `rollback/${name}-${rolledBack.tag}-to-${tag}` : `release/${name}-${tag}`;
 }
 
 /** `committed abc1234 on main of https://…` */

@@ -8,6 +8,7 @@ import { formatDiagnosis } from "./diagnosis.js";
 import { eksTarget } from "./eks.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
 import { exec, uncached } from "./exec.js";
+import type { HelmRelease } from "./fluxObjects.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
 import { releaseOf } from "./releaseFile.js";
@@ -62,6 +63,23 @@ export interface Deployment {
   /** More values, over those of the release file. */
   readonly values?: Record<string, unknown>;
   readonly log: Log;
+}
+
+/**
+ * Refuses an environment that Flux brings out from git: it would undo what Helm does, and git would say something else meanwhile.
+ *
+ * @throws Error with the calls that do it there
+ */
+export async function refuseFlux(api: Cluster, { name, namespace, helmRelease }: EnvironmentEntry): Promise<void> {
+  const reference = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", namespace, name: helmRelease };
+  const found = (await api.findObject(reference)) as HelmRelease | undefined;
+  if (!found || found.spec?.suspend) return;
+  const call =
+    name === "prod" ? "`promote`, or `rollback --env prod`" : `\`ci --env ${name}\`, or \`rollback --env ${name}\``;
+  throw new Error(
+    `Flux brings ${helmRelease} out in ${name} from git (HelmRelease ${namespace}/${helmRelease}), and would undo what Helm does. Nothing was changed. ` +
+      `Next: ${call}; or, to deploy by hand all the same, first: flux -n ${namespace} suspend helmrelease ${helmRelease}`,
+  );
 }
 
 /** Makes the application's namespace, with the labels that Flux would give it, and the secret to pull its image with. */

@@ -205,7 +205,7 @@ function pullFailure(subject: PodCase, container: V1ContainerStatus): Finding | 
   if (UNREACHABLE.test(said)) return registryUnreachable(subject, image, said);
   if (REFUSED.test(said)) return registryRefuses(subject, image, said);
   if (NOT_FOUND.test(said)) return noSuchImage(image, subject.pod);
-  if (age(subject) < subject.patience.settledWithinSeconds) return undefined;
+  if (ageOnNode(subject) < subject.patience.settledWithinSeconds) return undefined;
   return {
     what: `The node can't pull the image ${image}`,
     cause: said || "the kubelet gives no reason",
@@ -236,7 +236,7 @@ const UNTRUSTED = /x509:/i;
 function registryUnreachable(subject: PodCase, image: string, said: string): Finding | undefined {
   const { settledWithinSeconds, registryAwaySeconds } = subject.patience;
   const comesBack = !NAME_UNKNOWN.test(said) && !UNTRUSTED.test(said);
-  if (age(subject) < (comesBack ? registryAwaySeconds : settledWithinSeconds)) return undefined;
+  if (ageOnNode(subject) < (comesBack ? registryAwaySeconds : settledWithinSeconds)) return undefined;
   const host = registryOf(image);
   return {
     what: `The node can't reach the registry ${host}`,
@@ -257,7 +257,7 @@ function registryRefuses(subject: PodCase, image: string, said: string): Finding
   const missing = events.some(({ reason }) => reason === "FailedToRetrieveImagePullSecret");
   // A kubelet may read a pod's secrets only once the API server has seen that the pod is its own, so that the first try can
   // miss a secret that is there. It tries again after ten seconds.
-  if (missing && age(subject) < subject.patience.settledWithinSeconds) return undefined;
+  if (missing && ageOnNode(subject) < subject.patience.settledWithinSeconds) return undefined;
   const status =
     /\b(401|403)\b/.exec(said)?.[1] ??
     (/unauthorized|basic auth|authentication|authorization failed/i.test(said) ? "401" : "403");
@@ -312,7 +312,8 @@ function configFailure(subject: PodCase, container: V1ContainerStatus): Finding 
   const name = subject.pod.metadata?.name;
   const namespace = namespaceOf(subject.pod);
   const absent = /(secret|configmap) "([^"]+)" not found/i.exec(message);
-  if (absent) return age(subject) < subject.patience.settledWithinSeconds ? undefined : absentObject(absent, namespace);
+  if (absent)
+    return ageOnNode(subject) < subject.patience.settledWithinSeconds ? undefined : absentObject(absent, namespace);
   if (/runAsNonRoot|non-numeric user/i.test(message))
     return {
       what: `The container ${container.name} may not start as the user of its image`,
@@ -321,7 +322,7 @@ function configFailure(subject: PodCase, container: V1ContainerStatus): Finding 
     };
   // A name that is still taken, or a runtime that is busy, heals; a command that isn't there does not.
   const hopeless = /not found|no such file|permission denied|exec format error/i.test(message);
-  if (!hopeless && age(subject) < subject.patience.settledWithinSeconds) return undefined;
+  if (!hopeless && ageOnNode(subject) < subject.patience.settledWithinSeconds) return undefined;
   return {
     what: `The container ${container.name} can't be created (${reason})`,
     cause: oneLine(message) || "the kubelet gives no reason",
@@ -415,7 +416,7 @@ function unschedulable(subject: PodCase): Finding | undefined {
 
 function stuckStarting(subject: PodCase): Finding | undefined {
   const { pod, events, patience } = subject;
-  if (pod.status?.phase !== "Pending" || age(subject) < patience.settledWithinSeconds) return undefined;
+  if (pod.status?.phase !== "Pending" || ageOnNode(subject) < patience.settledWithinSeconds) return undefined;
   const started = containerStatuses(pod).some(({ state }) => state?.running || state?.terminated);
   if (started) return undefined;
   const [trouble] = [...events]
@@ -424,6 +425,9 @@ function stuckStarting(subject: PodCase): Finding | undefined {
     )
     .sort((a, b) => eventTime(b) - eventTime(a));
   if (!trouble) return undefined;
+  // What comes after sandbox and volumes: a kubelet that got there has mended them since.
+  const further = events.filter(({ reason }) => ["Pulling", "Pulled", "Created", "Started"].includes(reason ?? ""));
+  if (further.some((event) => eventTime(event) >= eventTime(trouble))) return undefined;
   const message = oneLine(trouble.message ?? "");
   const absent = /(secret|configmap) "([^"]+)" not found/i.exec(message);
   if (absent) return absentObject(absent, namespaceOf(pod));
@@ -442,7 +446,8 @@ function neverReady(subject: PodCase): Finding | undefined {
     if (container.ready || !since) continue;
     const spec = containerSpec(pod, container.name);
     const running = secondsBetween(since, now);
-    if (running <= patience.readyWithinSeconds + (spec?.readinessProbe?.initialDelaySeconds ?? 0)) continue;
+    const startup = container.started ? 0 : secondsToStart(spec);
+    if (running <= patience.readyWithinSeconds + startup + (spec?.readinessProbe?.initialDelaySeconds ?? 0)) continue;
     const failures = events.filter(
       ({ reason, message }) => reason === "Unhealthy" && /^(Readiness|Startup) probe/.test(message ?? ""),
     );
@@ -455,6 +460,13 @@ function neverReady(subject: PodCase): Finding | undefined {
     };
   }
   return gated(subject);
+}
+
+/** For how long the kubelet lets a container start before it kills it, in seconds; none without a startup probe. */
+function secondsToStart(spec: V1Container | undefined): number {
+  const probe = spec?.startupProbe;
+  if (!probe) return 0;
+  return (probe.initialDelaySeconds ?? 0) + (probe.failureThreshold ?? 3) * (probe.periodSeconds ?? 10);
 }
 
 function readinessCause(message: string): string {
@@ -574,6 +586,14 @@ function exit(
 
 function detail(message: string | undefined): string {
   return message ? `: ${oneLine(message)}` : "";
+}
+
+/** Seconds since a node has the pod: it may have waited for a minute until that one was made, and the kubelet knows nothing before. */
+function ageOnNode(subject: PodCase): number {
+  const scheduled = subject.pod.status?.conditions?.find(
+    ({ type, status }) => type === "PodScheduled" && status === "True",
+  );
+  return scheduled?.lastTransitionTime ? secondsBetween(scheduled.lastTransitionTime, subject.now) : age(subject);
 }
 
 /** Seconds since the pod was made. */

@@ -42,8 +42,9 @@ export async function underLoad<T>(
   api: Cluster,
   environment: EnvironmentEntry,
   work: () => Promise<T>,
+  log: Log,
 ): Promise<{ value: T; summary: string }> {
-  const way = await wayTo(api, environment);
+  const way = await wayTo(api, environment, log);
   if ("obstacle" in way) return { value: await work(), summary: `not under load: ${way.obstacle}` };
   const { forward } = way;
   const load = new LoadProbe(forward.url, { perSecond: 10, timeoutMs: 5000 });
@@ -61,10 +62,20 @@ export async function underLoad<T>(
   return { value: outcome.value, summary: formatLoad(summary) };
 }
 
+/** Ten requests a second that fail for one reason are one line. */
+function eachOnce(log: Log): Log {
+  const said = new Set<string>();
+  return (line) => {
+    if (said.has(line)) return;
+    said.add(line);
+    log(line);
+  };
+}
+
 /** A way to the application; or why there is none, as before the first deployment. */
-async function wayTo(api: Cluster, { namespace, helmRelease }: EnvironmentEntry) {
+async function wayTo(api: Cluster, { namespace, helmRelease }: EnvironmentEntry, log: Log) {
   try {
-    return { forward: await api.portForward(namespace, helmRelease, APP_PORT) };
+    return { forward: await api.portForward(namespace, helmRelease, APP_PORT, { log: eachOnce(log) }) };
   } catch (error) {
     return { obstacle: error instanceof Error ? error.message : String(error) };
   }

@@ -138,8 +138,24 @@ export async function reconcile(api: Cluster, reference: ObjectReference): Promi
 /**
  * Asks Flux to take a commit now: first the folder of clusters/, then the chart. Each is a release of its own for
  * helm-controller; in this order the first of them has the new values, and the second changes no pod.
+ *
+ * Where that can't be, the commit comes all the same: Flux looks by itself, once a minute.
  */
-export async function requestSync(api: Cluster, environment: EnvironmentEntry, commit: string): Promise<void> {
+export async function requestSync(
+  api: Cluster,
+  environment: EnvironmentEntry,
+  commit: string,
+  log: Log,
+): Promise<void> {
+  try {
+    await askForSync(api, environment, commit);
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    log(`Flux could not be asked to look now, and looks when its interval ends: ${error.message}`);
+  }
+}
+
+async function askForSync(api: Cluster, environment: EnvironmentEntry, commit: string): Promise<void> {
   const { namespace, helmRelease } = environment;
   await reconcile(api, syncSource);
   const end = realClock.now() + APPLY_TIMEOUT_SECONDS * 1000;

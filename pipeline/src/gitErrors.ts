@@ -41,10 +41,10 @@ const problems: readonly [GitProblem, RegExp][] = [
   ],
   ["repository", /repository .*not found|error: 404/i],
   ["branch", /Remote branch .* not found|couldn't find remote ref/i],
-  ["tls", /certificate|SSL|TLS/],
+  ["tls", /certificate|verification failed/i],
   [
     "unreachable",
-    /Could not resolve host|Failed to connect|Couldn't connect|Connection (refused|reset|timed out)|no answer within|Operation too slow|error: 5\d\d|Empty reply|early EOF|hung up/i,
+    /Could not resolve host|Failed to connect|Couldn't connect|Connection (refused|reset|timed out)|no answer within|Operation too slow|error: 5\d\d|Empty reply|early EOF|hung up|SSL|TLS/i,
   ],
 ];
 

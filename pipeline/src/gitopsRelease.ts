@@ -11,7 +11,7 @@ import { readRelease, setTag } from "./release.js";
 import { ReleaseFailure, type ReleaseResult, waitForRelease } from "./releaseChain.js";
 import { releaseOf } from "./releaseFile.js";
 import { isSameRepository } from "./repositoryUrl.js";
-import type { Log, Run } from "./steps.js";
+import { type Log, type Run, withAdvice } from "./steps.js";
 import { rolloutChart } from "./timeline.js";
 
 /** The most that a release without an analysis may take from the commit on, in seconds. */
@@ -44,7 +44,7 @@ export async function releaseThroughGit(
 export async function bringOut(target: GitopsTarget, tag: string, commit: string): Promise<ReleaseResult> {
   const [release] = await Promise.all([
     waitForTag(target, tag, commit),
-    requestSync(target.api, target.environment, commit),
+    requestSync(target.api, target.environment, commit, target.log),
   ]);
   return release;
 }
@@ -94,7 +94,10 @@ export async function takeBack(target: GitopsTarget, { tag, commit }: FailedTag)
   const { remote, environment, author = PIPELINE_AUTHOR, run, log } = target;
   const { releaseFile: file } = environment;
   // A run that found its tag there, left by one that was cancelled, knows only from history what was before.
-  const to = commit.changed ? commit.before : tagBefore((await historyOf(remote, file)).commits, file);
+  const stillThere = () =>
+    `${file} still has ${tag}, which failed. To go back: dagger call rollback --env ${environment.name} --git-token …`;
+  const history = () => withAdvice(() => historyOf(remote, file), stillThere);
+  const to = commit.changed ? commit.before : tagBefore((await history()).commits, file);
   if (!to) return `${file} keeps ${tag}: it never had another one`;
   let present = tag;
   const edit = (text: string) => {
@@ -102,10 +105,14 @@ export async function takeBack(target: GitopsTarget, { tag, commit }: FailedTag)
     return present === tag ? setTag(text, to, file) : text;
   };
   const message = releaseMessage({ file, tag: to, rolledBack: { tag, commit: commit.sha }, ...(run && { run }) });
-  const reverted = await commitFile(remote, file, edit, { author, message, log });
+  const reverted = await withAdvice(() => commitFile(remote, file, edit, { author, message, log }), stillThere);
   if (present !== tag) return `${file} has ${present} by now, and was left alone`;
   log(`${file} → ${to}: ${describeCommit(remote, { ...reverted, before: tag })}`);
-  const { seconds } = await bringOut(target, to, reverted.sha);
+  const { seconds } = await withAdvice(
+    () => bringOut(target, to, reverted.sha),
+    // No rollback: that would go back one more.
+    () => `git says ${to} again. How ${environment.name} stands: dagger call status --env ${environment.name}`,
+  );
   return `${to} again, by ${reverted.sha.slice(0, 7)}; out after ${Math.round(seconds)} s`;
 }
 

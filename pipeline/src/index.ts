@@ -25,7 +25,7 @@ import { ci } from "./ci.js";
 import { keptCluster, keptKubeconfig, removeState } from "./cluster.js";
 import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./clusterDrift.js";
 import { type Delivery, followedBy, type Published, promotionBranch, publishTag, remoteOf } from "./delivery.js";
-import { deploy, prepareNamespace, targetOf } from "./deployment.js";
+import { deploy, prepareNamespace, refuseFlux, targetOf } from "./deployment.js";
 import { checkConfirmation, destroyEnvironment } from "./destroy.js";
 import { failAsDrifted, findDrift } from "./drift.js";
 import { eksKubeconfigOf } from "./eks.js";
@@ -125,7 +125,7 @@ export class HelloworldInfrastructure {
    */
   @func()
   async render(env: string, tag?: string): Promise<File> {
-    return await renderChart(this.source, environment(env), tag ? parseTag(tag) : undefined);
+    return await renderChart(this.source, environment(env), tag !== undefined ? parseTag(tag) : undefined);
   }
 
   /**
@@ -137,7 +137,7 @@ export class HelloworldInfrastructure {
    */
   @func({ cache: "never" })
   async testChart(tag?: string): Promise<string> {
-    return toMarkdown(await testChart(this.source, tag ? parseTag(tag) : undefined, log));
+    return toMarkdown(await testChart(this.source, tag !== undefined ? parseTag(tag) : undefined, log));
   }
 
   /**
@@ -159,7 +159,7 @@ export class HelloworldInfrastructure {
     registryPassword?: Secret,
   ): Promise<string> {
     const entry = environment(env);
-    const wanted = tag ? parseTag(tag) : await releasedTag(this.source, entry);
+    const wanted = tag !== undefined ? parseTag(tag) : await releasedTag(this.source, entry);
     const { report } = await runSteps(
       { title: `deploy ${env} ${wanted}`, plan: [`deploy ${wanted}`], log },
       async (run) => {
@@ -170,6 +170,7 @@ export class HelloworldInfrastructure {
           tag: wanted,
           log,
         };
+        await refuseFlux(deployment.target.api, entry);
         await prepareNamespace(deployment, registryOf(registryUsername, registryPassword));
         await run.step(`deploy ${wanted}`, async (note) => note(`${(await deploy(deployment)).replicas} replicas`));
       },
@@ -188,7 +189,7 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async endToEnd(env: string, tag?: string, kubeconfig?: Secret): Promise<string> {
     const entry = environment(env);
-    const wanted = tag ? parseTag(tag) : await releasedTag(this.source, entry);
+    const wanted = tag !== undefined ? parseTag(tag) : await releasedTag(this.source, entry);
     return await endToEnd((await targetOf(kubeconfig, entry, this.aws())).api, entry, wanted, log);
   }
 
@@ -380,7 +381,7 @@ export class HelloworldInfrastructure {
     const report = await promote({
       source: this.source,
       environment: entry,
-      tag: tag ? parseTag(tag) : undefined,
+      tag: tag !== undefined ? parseTag(tag) : undefined,
       commit: wanted,
       kubeconfig,
       aws: this.aws(),
@@ -422,7 +423,7 @@ export class HelloworldInfrastructure {
     pullRequest = false,
   ): Promise<string> {
     const entry = infrastructureOf(env);
-    const wanted = tag ? parseTag(tag) : undefined;
+    const wanted = tag !== undefined ? parseTag(tag) : undefined;
     const given = await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest });
     if (!given) throw new Error("rollback needs --git-token.");
     const delivery = { ...given, remote: await followedBy(this.source, entry, given.remote) };
@@ -447,7 +448,11 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async cluster(name?: string): Promise<Service> {
     const local = environment("local");
-    return await keptCluster(await openSampleRegistry(this.source, await imageRepository(this.source, local)), name);
+    const [repository, released] = await Promise.all([
+      imageRepository(this.source, local),
+      releasedTag(this.source, local),
+    ]);
+    return await keptCluster(await openSampleRegistry(this.source, repository, [released]), name);
   }
 
   /**

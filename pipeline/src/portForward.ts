@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod, V1Service } from "@kubernetes/client-node";
 import { ClusterError, firstLine } from "./clusterErrors.js";
 import { isReady } from "./diagnosis.js";
@@ -7,6 +8,7 @@ import type { Log } from "./steps.js";
 
 /** How often a connection tries another pod when the one it chose has just gone. */
 const FORWARD_ATTEMPTS = 3;
+const TRANSIENT_PAUSE_MS = 500;
 
 /** A way into a Service; `close` ends it and every connection through it. */
 export interface Forwarding {
@@ -135,14 +137,16 @@ async function forward(socket: Socket, backends: Backends, dial: Dial, log: Log)
 /** Only a connection that could not be opened is tried again: of one that broke, nobody knows what the pod has seen. */
 async function dialAnyone(socket: Socket, backends: Backends, dial: Dial, log: Log): Promise<Closable> {
   for (let attempt = 1; ; attempt++) {
-    const backend = await backends.next();
     try {
+      const backend = await backends.next();
       return await dial(backend, socket, (text) => {
         log(`the pod ${backend.pod} can't be reached on port ${backend.port}: ${firstLine(text)}`);
         socket.destroy();
       });
     } catch (error) {
       if (attempt >= FORWARD_ATTEMPTS) throw error;
+      // An API server that is busy for a moment is no fault of the application.
+      if (error instanceof ClusterError && error.transient) await sleep(TRANSIENT_PAUSE_MS);
     }
   }
 }

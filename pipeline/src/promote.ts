@@ -88,12 +88,12 @@ async function promoteTo(run: Run, options: ByGit): Promise<void> {
     await run.step("terraform apply", (note) =>
       withAdvice(
         async () => note(await applied(options, aws, plan)),
-        () => stateOf(options, standing.target.api, proof.tag),
+        () => beforeTheMerge(options),
       ),
     );
   }
   const { api } = standing.target;
-  const commit = await merged(run, options, proof, api);
+  const commit = await merged(run, options, proof);
   await bring(run, options, { api, tag: proof.tag, commit });
 }
 
@@ -163,6 +163,15 @@ function commitList({ head, commits }: BranchAhead, branch: string): string[] {
   ];
 }
 
+/** What a failure means that came first: a rollback would take back what serves, and serves well. */
+function beforeTheMerge({ environment: entry, delivery, followed }: ByGit): string {
+  if (entry.name === "local") return ""; // it is gone with the run
+  const git = isGated({ trunk: delivery.remote, followed })
+    ? `Nothing was merged: ${entry.name} goes on with what ${followed.branch} has.`
+    : `git is as it was.`;
+  return `${git} Once the cause is mended, call promote again; there is nothing to roll back. How it stands: dagger call status --env ${entry.name}`;
+}
+
 /** How an environment stands after a failure, and the calls that show more and go back. */
 async function stateOf({ environment: entry }: PromoteOptions, api: Cluster, tag: string): Promise<string> {
   if (entry.name === "local") return ""; // it is gone with the run
@@ -198,7 +207,7 @@ async function applied(
 type Mergeable = Pick<Promotion, "tag" | "digest" | "head" | "ahead">;
 
 /** Lets the environment's branch have the commit; one that follows the trunk itself has it. Returns the one that Flux is to bring out. */
-async function merged(run: Run, options: ByGit, proof: Mergeable, api: Cluster): Promise<string> {
+async function merged(run: Run, options: ByGit, proof: Mergeable): Promise<string> {
   const { environment: entry, delivery, followed, log } = options;
   const { remote, author = PIPELINE_AUTHOR, run: runId } = delivery;
   const { tag, digest, head, ahead } = proof;
@@ -215,7 +224,7 @@ async function merged(run: Run, options: ByGit, proof: Mergeable, api: Cluster):
     const merge = { target, commit: head, from: ahead.head, author, message, log };
     const { sha, changed } = await withAdvice(
       () => mergeTo(remote, merge),
-      () => stateOf(options, api, tag),
+      () => beforeTheMerge(options),
     );
     const what = changed ? `${remote.branch} ${head.slice(0, 7)} → ${target}, by` : `${target} has it already, in`;
     note(`${what} ${sha.slice(0, 7)}`);
@@ -238,7 +247,8 @@ async function bring(run: Run, options: ByGit, { api, tag, commit }: Bringing): 
   const state = () => stateOf(options, api, tag);
   await run.step("release", async (note) => {
     const { value: out, summary } = await withAdvice(
-      () => underLoad(api, entry, () => drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit))),
+      () =>
+        underLoad(api, entry, () => drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit)), log),
       state,
     );
     note(`${tag} is out after ${formatSeconds(out.seconds)}; ${summary}`);
@@ -254,7 +264,7 @@ async function promoteLocally(options: PromoteOptions): Promise<Report> {
   const tag = options.tag ?? released;
   const plan = [["cluster", "image"], `install ${released}`, "merge", "release", "end to end"];
   const { report } = await runSteps({ title: `promote ${entry.name} ${tag}`, plan, log }, async (run) => {
-    const registry = options.registry ?? (await sampleRegistry(source, repository));
+    const registry = options.registry ?? (await sampleRegistry(source, repository, [released]));
     const [platform, digest] = await run.parallel([
       { name: "cluster", run: () => startPlatform({ source, environment: entry, registry, log }) },
       { name: "image", run: () => requireTag(registry, repository, tag) },
@@ -275,7 +285,7 @@ async function promoteLocally(options: PromoteOptions): Promise<Report> {
       const { sha: head } = await publishTag(delivery, entry, { tag, digest }, log);
       const ahead = await commitsAhead(trunk, { target: followed.branch, commit: head, pushes: false });
       const local = { ...options, delivery, followed };
-      const commit = await merged(run, local, { tag, digest, head, ahead }, api);
+      const commit = await merged(run, local, { tag, digest, head, ahead });
       await bring(run, local, { api, tag, commit });
     } finally {
       await platform.stop();

@@ -14,6 +14,12 @@ const TIME_LIMIT_MS = 30_000;
 /** A call to GitHub that was refused; `message` says what to do, and holds no token. */
 export class PullRequestError extends Error {
   override name = "PullRequestError";
+  /** Whether the branch has nothing that the base lacks: it is left from a change that has been merged. */
+  readonly nothingToMerge: boolean;
+  constructor(message: string, nothingToMerge = false) {
+    super(message);
+    this.nothingToMerge = nothingToMerge;
+  }
 }
 
 /**
@@ -46,7 +52,8 @@ export async function openPullRequest(
     const [first] = Array.isArray(found.body) ? found.body : [];
     if (found.status === 200 && first) return addressIn(first);
   }
-  throw new PullRequestError(`${refusal(opened, `${owner}/${name}`)} ${byHand(remote, branch)}`);
+  const said = refusal(opened, `${owner}/${name}`);
+  throw new PullRequestError(`${said} ${byHand(remote, branch)}`, /No commits between/i.test(said));
 }
 
 interface Answer {

@@ -251,7 +251,7 @@ function firstHint(
   if (running !== tag)
     return {
       what: `git says ${tag}, and ${running ?? "nothing"} runs: the commit is not in the cluster, or not pushed`,
-      next: "git status; git log -1 origin/main; then compare with the GitRepository's revision above",
+      next: "git status; git log -1 of the branch that it follows; then compare with the GitRepository's revision above",
     };
   const unready = pods.find((pod) => !isReady(pod));
   if (!unready) return undefined;

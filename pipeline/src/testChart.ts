@@ -20,7 +20,7 @@ export async function testChart(source: Directory, tag: string | undefined, log:
   const candidate = tag ?? released;
   const plan = [["lint chart", "cluster"], "install", "helm test", "end to end", "upgrade", "uninstall"];
   const { report } = await runSteps({ title: "Chart tests", plan, log }, async (run) => {
-    const registry = await sampleRegistry(source, repository);
+    const registry = await sampleRegistry(source, repository, [released]);
     const [, cluster] = await run.parallel([
       { name: "lint chart", run: async (note) => note(await lintChart(source)) },
       { name: "cluster", run: () => startCluster({ registry, log }) },
@@ -43,7 +43,7 @@ export async function testChart(source: Directory, tag: string | undefined, log:
             tag: candidate,
             values: { podAnnotations: { "helloworld/upgrade": "tested" } },
           };
-          const { summary } = await underLoad(cluster.api, local, () => deploy(upgraded));
+          const { summary } = await underLoad(cluster.api, local, () => deploy(upgraded), log);
           await endToEnd(cluster.api, local, candidate, log);
           note(`${released} → ${candidate}; ${summary}`);
         });

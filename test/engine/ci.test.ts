@@ -17,14 +17,14 @@ describe("ci --env local", () => {
       "release files",
       "cluster",
       "image",
-      "deploy v0.1.0",
+      "install v0.1.0",
       "deploy v0.2.0",
       "end to end",
       "bump prod",
     ]) {
       expect(stdout).toMatch(new RegExp(`\\| ${step} +\\| passed`));
     }
-    expect(stdout).toMatch(/deploy v0\.1\.0 +\| passed +\|[^|]*\| by Flux/);
+    expect(stdout).toMatch(/install v0\.1\.0 +\| passed +\|[^|]*\| by Flux/);
     expect(stdout).toMatch(/ is out after .*\d\d+ requests in .* 0 failed,.*v0\.1\.0 from .*v0\.2\.0 from/);
     expect(stdout).toContain("```mermaid\ngantt");
     expect(stdout).toMatch(/^\+ +tag: "v0\.2\.0"$/m);

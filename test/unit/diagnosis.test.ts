@@ -308,6 +308,29 @@ describe("pods that don't get that far", () => {
     expect(look(one, 15, [event(reason, message)])?.what).toContain(what);
   });
 
+  it("counts from when a node has the pod, which may have had to be made first", () => {
+    const status = { conditions: [{ type: "PodScheduled", status: "True", lastTransitionTime: at(60) }] };
+    const one = pod({ container: waiting("ContainerCreating"), status });
+    const mount = (seconds: number) => [event("FailedMount", "no such device", { lastTimestamp: at(seconds) })];
+    expect(look(one, 62, mount(61))).toBeUndefined();
+    expect(look(one, 75, mount(74))?.what).toContain("The pod can't start (FailedMount)");
+    const secret = pod({ container: waiting("ErrImagePull", ANONYMOUS), status });
+    const missed = [
+      event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (ghcr-secret)"),
+    ];
+    expect(look(secret, 62, missed)).toBeUndefined();
+    expect(look(secret, 76, missed)?.cause).toContain("does not exist in the namespace");
+  });
+
+  it("bears a trouble that the kubelet has mended, while a large image is pulled", () => {
+    const one = pod({ container: waiting("ContainerCreating") });
+    const failed = event("FailedCreatePodSandBox", "no network yet", { lastTimestamp: at(2) });
+    const pulling = (seconds: number) =>
+      event("Pulling", "Pulling image", { type: "Normal", lastTimestamp: at(seconds) });
+    expect(look(one, 30, [failed, pulling(3)])).toBeUndefined();
+    expect(look(one, 30, [failed, pulling(1)])?.what).toContain("FailedCreatePodSandBox");
+  });
+
   it("knows an evicted pod", () => {
     const one = pod({
       phase: "Failed",

@@ -25,6 +25,18 @@ describe("explainGitError", () => {
     ],
     ["protected", " ! [remote rejected] main -> main (pre-receive hook declined)"],
     [
+      "unreachable",
+      "fatal: unable to access 'https://github.com/a/b/': GnuTLS recv error (-110): The TLS connection was non-properly terminated.",
+    ],
+    [
+      "unreachable",
+      "fatal: unable to access 'https://github.com/a/b/': OpenSSL SSL_read: Connection reset by peer, errno 104",
+    ],
+    [
+      "tls",
+      "fatal: unable to access 'https://github.com/a/b/': server verification failed: certificate signer not trusted.",
+    ],
+    [
       "overtaken",
       " ! [rejected]        HEAD -> main (fetch first)\nerror: failed to push some refs to 'https://github.com/a/b'",
     ],

@@ -88,6 +88,15 @@ describe("a pull request", () => {
     expect(error).not.toContain(TOKEN);
   });
 
+  it("tells a branch that has been merged from other refusals", async () => {
+    const refusedFor = async (message: string) => {
+      const { open } = await github([422, { message: "Validation Failed", errors: [{ message }] }], [200, []]);
+      return await open().then(String, ({ nothingToMerge }) => nothingToMerge);
+    };
+    expect(await refusedFor("No commits between main and release/prod-v0.3.0")).toBe(true);
+    expect(await refusedFor("base is invalid")).toBe(false);
+  });
+
   it("is not opened when nobody answers, and the branch is named", async () => {
     const { open } = await github();
     server?.close();

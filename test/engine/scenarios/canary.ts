@@ -48,7 +48,7 @@ export async function openPlatform(
 /** Commits a tag. */
 export async function commit({ api, git }: ThrowawayPlatform, tag: string, log: Log): Promise<void> {
   const { sha } = await commitTag(git.remote, local, tag, { author: PIPELINE_AUTHOR, message: tag, log });
-  await requestSync(api, local, sha);
+  await requestSync(api, local, sha, log);
 }
 
 /** Does something and waits until Flagger has judged what comes of it. */

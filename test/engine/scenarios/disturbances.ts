@@ -99,7 +99,7 @@ async function twoTags({ api, git: { remote } }: ThrowawayPlatform) {
   const [overtaken, out] = await Promise.all([
     waitForTag(target, "v0.9.2", first).then(({ tag }) => tag, textOf),
     waitForTag(target, "v0.2.0", second),
-    requestSync(api, local, second),
+    requestSync(api, local, second, log),
   ]);
   return { milliseconds, overtaken, second, tag: out.tag, seconds: out.seconds };
 }
@@ -136,10 +136,15 @@ async function controllerEnds(platform: ThrowawayPlatform, tag: string) {
   const { api, git, kubeconfig } = platform;
   const target = { api, remote: git.remote, environment: local, log };
   const killed = killController(api, kubeconfig);
-  const { value, summary } = await underLoad(api, local, async () => {
-    const [{ release: out }, kill] = await Promise.all([releaseThroughGit(target, tag), killed]);
-    return { out, kill };
-  });
+  const { value, summary } = await underLoad(
+    api,
+    local,
+    async () => {
+      const [{ release: out }, kill] = await Promise.all([releaseThroughGit(target, tag), killed]);
+      return { out, kill };
+    },
+    log,
+  );
   return { tag: value.out.tag, seconds: value.out.seconds, ...value.kill, summary };
 }
 
@@ -190,7 +195,7 @@ async function suspended({ api, git: { remote } }: ThrowawayPlatform, tag: strin
   const { sha } = await commitTag(remote, local, tag, options);
   const [told] = await Promise.all([
     waitForTag(target, tag, sha).then((out) => `${out.tag} is out`, textOf),
-    requestSync(api, local, sha),
+    requestSync(api, local, sha, log),
   ]);
   const status = await statusOf(api, { environment: local, tag });
   const drift = await driftRows(api);
@@ -202,25 +207,29 @@ async function suspended({ api, git: { remote } }: ThrowawayPlatform, tag: strin
 
 // --- the registry -----------------------------------------------------------------------------------------------------
 
-/** The node has both versions by now, so this one is to be pulled anew. */
+/** The node has both versions by now, and pulls anew all the same: dev always does. */
 async function registryIsAway({ api, git: { remote } }: ThrowawayPlatform, away: AwaySwitch, tag: string) {
   const target = { api, remote, environment: local, log };
-  const edit = (text: string) =>
-    setTag(text, tag, local.releaseFile).replace("    image:\n", "    image:\n      pullPolicy: Always\n");
+  const edit = (text: string) => setTag(text, tag, local.releaseFile);
   await away.set(true);
-  const { value, summary } = await underLoad(api, local, async () => {
-    const { sha } = await commitFile(remote, local.releaseFile, edit, options);
-    const [out, words] = await Promise.all([
-      waitForTag(target, tag, sha),
-      untilPullFails(api).then(async (said) => {
-        await realClock.sleep(20_000);
-        await away.set(false);
-        return said;
-      }),
-      requestSync(api, local, sha),
-    ]);
-    return { out, words };
-  });
+  const { value, summary } = await underLoad(
+    api,
+    local,
+    async () => {
+      const { sha } = await commitFile(remote, local.releaseFile, edit, options);
+      const [out, words] = await Promise.all([
+        waitForTag(target, tag, sha),
+        untilPullFails(api).then(async (said) => {
+          await realClock.sleep(20_000);
+          await away.set(false);
+          return said;
+        }),
+        requestSync(api, local, sha, log),
+      ]);
+      return { out, words };
+    },
+    log,
+  );
   return { tag: value.out.tag, seconds: value.out.seconds, said: value.words, summary };
 }
 

@@ -58,7 +58,7 @@ async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note):
   const target = { api, remote, environment: local, log };
   const wrong: GitRemote = { ...remote, password: dag.setSecret(`wrong-${randomUUID()}`, "wrong-password-1234") };
   await note("upgraded", async () => {
-    const { value, summary } = await underLoad(api, local, () => releaseThroughGit(target, "v0.2.0"));
+    const { value, summary } = await underLoad(api, local, () => releaseThroughGit(target, "v0.2.0"), log);
     return { tag: value.release.tag, changed: value.commit.changed, summary };
   });
   await note("the same tag again", async () => {
@@ -99,12 +99,12 @@ async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note):
   await note("a broken release file", async () => {
     const breakIt = (text: string) => text.replace("    image:\n", "    image:\n  - broken\n");
     const { sha } = await commitFile(remote, local.releaseFile, breakIt, options);
-    await Promise.all([released(platform, sha), requestSync(api, local, sha)]);
+    await Promise.all([released(platform, sha), requestSync(api, local, sha, log)]);
   });
   await note("mended", async () => {
     const mend = (text: string) => text.replace("    image:\n  - broken\n", "    image:\n");
     const { sha } = await commitFile(remote, local.releaseFile, mend, options);
-    await Promise.all([released(platform, sha), requestSync(api, local, sha)]);
+    await Promise.all([released(platform, sha), requestSync(api, local, sha, log)]);
     return "out";
   });
   await note("the git server is away for 20 s", async () => {
@@ -114,8 +114,8 @@ async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note):
     const pushed = await commitTag(remote, local, "v0.2.0", options).catch(textOf);
     const [release] = await Promise.all([
       waitForTag(target, "v0.1.0", sha),
-      requestSync(api, local, sha),
-      back.then(() => requestSync(api, local, sha)),
+      requestSync(api, local, sha, log),
+      back.then(() => requestSync(api, local, sha, log)),
     ]);
     return { tag: release.tag, pushed };
   });

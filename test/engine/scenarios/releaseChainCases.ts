@@ -35,7 +35,7 @@ export async function releaseChainCases(source: Directory): Promise<Record<strin
       message: "a change",
       log,
     });
-    await requestSync(api, local, sha);
+    await requestSync(api, local, sha, log);
     return sha;
   };
   const withTag = (tag: string) => commit((text) => setTag(text, tag, local.releaseFile));

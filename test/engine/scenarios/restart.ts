@@ -73,12 +73,12 @@ export async function restartCases(source: Directory): Promise<Record<string, un
       return { silent, ...back, addresses: [address, await addressOf(node.api)], objects: before.length, lost };
     });
     await note("a commit afterwards", async () => {
-      const { value, summary } = await underLoad(node.api, local, () => releaseThroughGit(target(), "v0.2.0"));
+      const { value, summary } = await underLoad(node.api, local, () => releaseThroughGit(target(), "v0.2.0"), log);
       return { tag: value.release.tag, changed: value.commit.changed, seconds: value.release.seconds, summary };
     });
     await note("killed in the middle of a release", async () => {
       const { sha } = await commitTag(remote, local, "v0.1.0", options);
-      await requestSync(node.api, local, sha);
+      await requestSync(node.api, local, sha, log);
       const during = await until("Flagger analyses", async () => {
         const { status } = ((await node.api.findObject(canary)) ?? {}) as Canary;
         return status?.phase === "Progressing" && status.phase;
