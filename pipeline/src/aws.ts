@@ -2,8 +2,12 @@ import { randomUUID } from "node:crypto";
 import { type Container, dag, type Secret, type Service } from "@dagger.io/dagger";
 import { type AwsCredentials, parseAwsCredentials } from "./awsCredentials.js";
 
-/** How long a session by web identity lasts: an apply of a whole platform takes up to 40 minutes. */
-const SESSION_SECONDS = 3600;
+/**
+ * How long a session by web identity lasts: an apply of a whole platform takes up to 40 minutes, an upgrade with its nodes an hour. A
+ * role that allows less allows the hour at least.
+ */
+const SESSION_SECONDS = 7200;
+const SHORT_SESSION_SECONDS = 3600;
 
 /** Who speaks to AWS, as the caller gave it: credentials, or a role with a web identity token. */
 export interface AwsAccess {
@@ -95,15 +99,21 @@ async function credentialsOf(access: AwsAccess, settings: { region: string; endp
   if (access.credentials) return parseAwsCredentials(await access.credentials.plaintext(), access.profile);
   const token = (await access.webIdentityToken?.plaintext())?.trim();
   const { AssumeRoleWithWebIdentityCommand, STSClient } = await loadSts();
-  const { Credentials: given } = await new STSClient({ ...settings, credentials: unsigned })
-    .send(
+  const client = new STSClient({ ...settings, credentials: unsigned });
+  const assume = (DurationSeconds: number) =>
+    client.send(
       new AssumeRoleWithWebIdentityCommand({
         RoleArn: access.roleArn,
         RoleSessionName: "helloworld-infrastructure",
         WebIdentityToken: token,
-        DurationSeconds: SESSION_SECONDS,
+        DurationSeconds,
       }),
-    )
+    );
+  const { Credentials: given } = await assume(SESSION_SECONDS)
+    .catch((error) => {
+      if (!isTooLong(error)) throw error;
+      return assume(SHORT_SESSION_SECONDS);
+    })
     .catch((error) => refuse(`AWS does not let the token assume ${access.roleArn}`, error));
   return {
     accessKeyId: given?.AccessKeyId ?? "",
@@ -112,6 +122,10 @@ async function credentialsOf(access: AwsAccess, settings: { region: string; endp
     expiration: given?.Expiration,
   };
 }
+
+/** "The requested DurationSeconds exceeds the MaxSessionDuration set for this role." */
+const isTooLong = (error: unknown) =>
+  error instanceof Error && error.name === "ValidationError" && /DurationSeconds/.test(error.message);
 
 /** Only calls that speak to AWS pay for the client. */
 const loadSts = () => import("@aws-sdk/client-sts");

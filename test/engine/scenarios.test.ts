@@ -71,7 +71,7 @@ describe("EKS", () => {
     const role = "arn:aws:iam::123456789012:role/helloworld-deploy-dev";
     expect(said).toEqual({
       whoami: expect.stringMatching(/account \| 123456789012[\s\S]*arn:aws:sts::123456789012:user\/moto[\s\S]*no end/),
-      "whoami role": expect.stringMatching(/role helloworld-deploy-dev, session [\s\S]*in (59|60) min/),
+      "whoami role": expect.stringMatching(/role helloworld-deploy-dev, session [\s\S]*in (119|120) min/),
       "no such cluster": expect.stringMatching(
         /no EKS cluster prod-helloworld .*123456789012.*there is dev-helloworld/,
       ),

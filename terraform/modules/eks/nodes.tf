@@ -79,7 +79,6 @@ resource "aws_eks_node_group" "system" {
 
   lifecycle {
     create_before_destroy = true
-    ignore_changes        = [scaling_config[0].desired_size] # what someone scaled by hand in an incident stays
   }
 
   # Nodes need their rights to join, the network before their first pod, and their rights until the last one is gone.

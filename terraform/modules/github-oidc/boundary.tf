@@ -4,7 +4,7 @@ locals {
   boundaries = {
     for environment, on in local.resources : environment => {
       Version = "2012-10-17"
-      Statement = [
+      Statement = concat([
         {
           Sid       = "NothingOfTheAccount"
           Effect    = "Allow"
@@ -48,7 +48,14 @@ locals {
           Resource = [var.state_bucket_arn, "${var.state_bucket_arn}/*", var.state_lock_table_arn, var.state_kms_key_arn]
         },
         local.other_environments[environment],
-      ]
+        ], [
+        # A secret that somebody made by hand may lack the tag; its name says whose it is.
+        for other, prefix in local.prefixes : {
+          Effect   = "Deny"
+          Action   = ["secretsmanager:*", "ssm:*Parameter*"]
+          Resource = ["arn:${local.partition}:secretsmanager:*:${local.account}:secret:${prefix}/*", "arn:${local.partition}:ssm:*:${local.account}:parameter/${prefix}/*"]
+        } if other != environment
+      ])
     }
   }
 }

@@ -67,6 +67,13 @@ locals {
             }
           },
           {
+            # What an interface endpoint's private DNS needs (Service Authorization Reference, ec2:CreateVpcEndpoint).
+            Sid      = "PrivateDnsOfEndpoints"
+            Effect   = "Allow"
+            Action   = ["route53:AssociateVPCWithHostedZone", "route53:DisassociateVPCFromHostedZone"]
+            Resource = ["arn:${local.partition}:route53:::hostedzone/*", "${local.ec2_arn}:vpc/*"]
+          },
+          {
             # EC2 makes each VPC's default group without tags; taking its rules away begins with tagging it.
             Sid       = "AdoptDefaultSecurityGroup"
             Effect    = "Allow"
@@ -261,7 +268,7 @@ locals {
 
       fence = {
         Version   = "2012-10-17"
-        Statement = [local.other_environments[environment]]
+        Statement = [local.other_environments[environment], local.state_key_fence]
       }
     }
   }
@@ -269,6 +276,14 @@ locals {
   kms_alias_change = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
   lists            = ["kms:ListAliases", "logs:DescribeLogGroups"]
   linked_services  = ["eks.amazonaws.com", "eks-nodegroup.amazonaws.com", "spot.amazonaws.com", "elasticloadbalancing.amazonaws.com"]
+
+  # The states' key has no environment's tag, as all environments use it; who could give it one could take it over.
+  state_key_fence = {
+    Sid       = "StateKeyIsOnlyUsed"
+    Effect    = "Deny"
+    NotAction = local.state_key_actions # a Deny of all but these
+    Resource  = var.state_kms_key_arn
+  }
 
   # A second wall, should a name or a wildcard above reach too far.
   other_environments = {

@@ -14,7 +14,8 @@ locals {
     Condition = { StringLike = { "s3:prefix" = ["${var.workspace_key_prefix}/", "${var.workspace_key_prefix}/*", var.state_key] } }
   }
 
-  state_key_use = { StringEquals = { "kms:ViaService" = ["s3.${local.region}.amazonaws.com", "dynamodb.${local.region}.amazonaws.com"] } }
+  state_key_actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+  state_key_use     = { StringEquals = { "kms:ViaService" = ["s3.${local.region}.amazonaws.com", "dynamodb.${local.region}.amazonaws.com"] } }
 
   # A lock's id is bucket/key; the state's checksum lies beside it.
   lock_ids = { for environment, key in local.state_keys : environment => ["${local.state_bucket}/${key}", "${local.state_bucket}/${key}-md5"] }
@@ -46,7 +47,7 @@ locals {
         {
           Sid       = "StateKey"
           Effect    = "Allow"
-          Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+          Action    = local.state_key_actions
           Resource  = var.state_kms_key_arn
           Condition = local.state_key_use
         },
