@@ -9,7 +9,7 @@ import { endToEnd, underLoad } from "./endToEnd.js";
 import { CHART, type EnvironmentEntry } from "./environments.js";
 import { releaseMessage } from "./evidence.js";
 import { shortRevision } from "./fluxObjects.js";
-import type { GitRemote } from "./git.js";
+import { type GitRemote, treeAt } from "./git.js";
 import { type BranchAhead, commitsAhead, mergeTo } from "./gitMerge.js";
 import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
@@ -74,10 +74,12 @@ type ByGit = PromoteOptions & {
   readonly followed: GitRemote;
 };
 
-async function promoteTo(run: Run, options: ByGit): Promise<void> {
-  const { aws, delivery, dryRun } = options;
-  const question = { ...options, trunk: delivery.remote, pushes: !dryRun };
+async function promoteTo(run: Run, asked: ByGit): Promise<void> {
+  const { aws, delivery, dryRun } = asked;
+  const question = { ...asked, trunk: delivery.remote, pushes: !dryRun };
   const proof = await run.step("proof", async (note) => await proofOf(question, note));
+  // What is shown and planned is what is merged, whatever the caller's working tree has.
+  const options = { ...asked, source: await treeAt(delivery.remote, proof.head) };
   const clusterStep: NamedWork<Standing> = { name: "cluster", run: (note) => look(options, note) };
   const planStep: NamedWork<MadePlan>[] = aws ? [{ name: "terraform plan", run: () => planOf(options, aws) }] : [];
   const [standing, plan] = await run.parallel<[Standing, ...MadePlan[]]>([clusterStep, ...planStep]);
