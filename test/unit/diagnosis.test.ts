@@ -378,6 +378,14 @@ describe("pods that are never ready", () => {
     expect(look(one, 51)).toBeDefined();
   });
 
+  it("leaves a container the time that its startup probe allows, until it has started", () => {
+    const spec = { containers: [{ name: "app", startupProbe: { failureThreshold: 60, periodSeconds: 1 } }] };
+    const starting = pod({ phase: "Running", container: { ...running, started: false }, spec });
+    expect(look(starting, 90)).toBeUndefined();
+    expect(look(starting, 91)).toBeDefined();
+    expect(look(pod({ phase: "Running", container: { ...running, started: true }, spec }), 31)).toBeDefined();
+  });
+
   it("tells a closed readiness gate", () => {
     const conditions = [
       {
