@@ -110,7 +110,10 @@ const bearer = (token: ConnectOptions["token"]) => ({
   },
 });
 
-/** The library makes an HTTP agent, and so a new TLS connection, for every call; this gives all calls the first one. */
+/**
+ * The library makes an HTTP agent, and so a new TLS connection, for every call; this gives all calls the first one. A WebSocket needs a
+ * connection of its own, but with the same agent it goes on with the TLS session of the one before.
+ */
 function keepConnections(config: KubeConfig): void {
   const apply = config.applySecurityAuthentication.bind(config);
   let shared: ReturnType<Parameters<typeof apply>[0]["getDispatcher"]>;
@@ -118,6 +121,13 @@ function keepConnections(config: KubeConfig): void {
     await apply(context);
     shared ??= context.getDispatcher();
     if (shared) context.setDispatcher(shared);
+  };
+  const applyToWebSocket = config.applyToHTTPSOptions.bind(config);
+  let agent: RequestOptions["agent"];
+  config.applyToHTTPSOptions = async (options) => {
+    await applyToWebSocket(options);
+    agent ??= options.agent;
+    options.agent = agent;
   };
 }
 
