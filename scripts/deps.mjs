@@ -3,7 +3,7 @@
 // anything is installed. Two at the same time install once: the second one waits for the first.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { locked } from "./lock.mjs";
@@ -25,15 +25,16 @@ export async function ensureDeps({
   say = (line) => console.error(line),
 } = {}) {
   for (const folder of folders) {
-    if (isInstalled(folder, dev)) continue;
+    const wantsDev = dev || hasDev(folder);
+    if (isInstalled(folder, wantsDev)) continue;
     await locked(
       join(folder, ".deps.lock"),
       async (lock) => {
-        if (isInstalled(folder, dev)) return;
+        if (isInstalled(folder, wantsDev)) return;
         say(`npm ci in ${folder} (the lock file is new or has changed) …`);
         const started = Date.now();
-        const wanted = stampOf(folder, dev);
-        await npmCi(folder, dev, lock);
+        const wanted = stampOf(folder, wantsDev);
+        await npmCi(folder, wantsDev, lock);
         writeFileSync(stampFile(folder), wanted);
         say(`npm ci done in ${Math.round((Date.now() - started) / 1000)} s`);
       },
@@ -61,6 +62,12 @@ function isInstalled(folder, dev) {
     if (error.code === "ENOENT" && error.path === stampFile(folder)) return false;
     throw error;
   }
+}
+
+/** Whether somebody has installed what development needs, which is not to be taken from under them. */
+function hasDev(folder) {
+  const { devDependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  return Object.keys(devDependencies).some((name) => existsSync(join(folder, "node_modules", name)));
 }
 
 function npmCi(folder, dev, lock) {

@@ -1,5 +1,5 @@
 export function locked<T>(
   file: string,
   work: (lock: { add(pid: number | undefined): void }) => Promise<T>,
-  options?: { onWait?: (holder: number) => void },
+  options?: { onWait?: (holder: number) => void; signal?: AbortSignal },
 ): Promise<T>;

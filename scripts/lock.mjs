@@ -21,13 +21,15 @@ const GUARD_MS = 5_000;
  * @template T
  * @param {string} file the lock's file; its folder is made
  * @param {(lock: { add(pid: number | undefined): void }) => Promise<T>} work `add` names a child that holds the lock, too
- * @param {{ onWait?: (holder: number) => void }} [options] onWait is called once if the lock is held by another
+ * @param {{ onWait?: (holder: number) => void, signal?: AbortSignal }} [options] onWait is called once if the lock is held by
+ *   another; the signal ends the wait for it
  * @returns {Promise<T>}
  */
-export async function locked(file, work, { onWait } = {}) {
+export async function locked(file, work, { onWait, signal } = {}) {
   mkdirSync(dirname(file), { recursive: true });
   const mine = { host: hostname(), key: randomBytes(8).toString("hex"), processes: [identity(process.pid)] };
   for (let waited = false; !take(file, mine); ) {
+    signal?.throwIfAborted();
     const holder = read(file);
     if (holder && isAlive(file, holder)) {
       if (!waited) onWait?.(holder.processes[0]?.pid ?? 0);

@@ -1,7 +1,7 @@
 // `./daggerw engine …`: looks after what daggerw itself provides. Dagger has no verb of that name.
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { promisify } from "node:util";
@@ -147,10 +147,18 @@ async function remove(context: Context, yes: boolean): Promise<number> {
   if (mounts.length > 0) {
     throw new UserError(`Not removed, since something is still mounted there:\n  ${mounts.join("\n  ")}`);
   }
-  await rm(cache, { recursive: true, force: true, maxRetries: 3 });
-  console.log(`Removed ${cache}: ${bytes(size)} are free again.`);
+  for (const name of ownFolders) await rm(join(cache, name), { recursive: true, force: true, maxRetries: 3 });
+  const others = readdirSync(cache);
+  console.log(
+    `Removed what daggerw made in ${cache}: ${bytes(Math.max(0, size - (await sizeOf(cache))))} are free again.`,
+  );
+  if (others.length === 0) await rmdir(cache);
+  else console.log(`Left there, since it is not daggerw's: ${others.join(", ")}`);
   return 0;
 }
+
+/** What daggerw makes in the cache folder, which may be somebody's whole disk (wrapper/cache.ts, embedded/src/cache.ts). */
+const ownFolders = ["apt", "built", "cli", "engine-state", "go", "locks", "logs", "npm", "pip", "run", "tmp"];
 
 /** The embedded provider, if anything of it can be on this machine. */
 async function loadIfThere({ root, loadEmbedded }: Context): Promise<EmbeddedProvider | undefined> {

@@ -69,7 +69,10 @@ export async function official(options: OfficialOptions): Promise<string> {
       if (!isCached(cache, version)) await download(path, options);
       return path;
     },
-    { onWait: (pid) => say(`waiting for process ${pid}, which is downloading the Dagger CLI …`) },
+    {
+      onWait: (pid) => say(`waiting for process ${pid}, which is downloading the Dagger CLI …`),
+      signal: options.signal,
+    },
   );
 }
 

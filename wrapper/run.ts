@@ -72,7 +72,10 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   process.on("SIGINT", abort);
   process.on("SIGTERM", abort);
   try {
-    return await work(controller.signal);
+    const result = await work(controller.signal);
+    // Work that could not be given up is done; what would come after it is not begun.
+    controller.signal.throwIfAborted();
+    return result;
   } catch (error) {
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {

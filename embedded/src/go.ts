@@ -113,6 +113,12 @@ export function goEnvironment(noSumDb: string[] = [], env: NodeJS.ProcessEnv = p
     GOBIN: "",
     GOFLAGS: "-mod=readonly -modcacherw -buildvcs=false",
     GOTOOLCHAIN: "local",
+    // For this machine, whatever the shell is set to compile for.
+    GOOS: "linux",
+    GOARCH: process.arch === "x64" ? "amd64" : process.arch,
+    GOAMD64: "",
+    GOARM64: "",
+    GOEXPERIMENT: "",
     GOWORK: "off",
     CGO_ENABLED: "0",
     ...(noSumDb.length > 0 ? { GONOSUMDB: [hostNoSumDb, ...noSumDb].filter(Boolean).join(",") } : {}),

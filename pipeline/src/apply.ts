@@ -42,6 +42,8 @@ export async function applyFile(stack: Stack, container: Container): Promise<str
   return `**${done}** In ${formatSeconds((Date.now() - started) / 1000)}.`;
 }
 
+const KILLED = "terraform was killed, or has crashed";
+
 /**
  * Terraform writes errored.tfstate when the bucket doesn't take the state; with the container, it would be gone. A state that
  * was rescued before is kept beside it.
@@ -54,6 +56,11 @@ if [ -f errored.tfstate ]; then
   if [ -f "$3" ]; then mv "$3" "$3.$(date +%s)"; fi
   cp errored.tfstate "$3"
 fi
+# A panic is 11; Dagger takes no code from 128 to 191.
+if [ $code -ge 128 ] || [ $code -eq 11 ]; then
+  echo "${KILLED} ($code)" >&2
+  exit 3
+fi
 exit $code
 `;
 
@@ -61,6 +68,11 @@ function partlyApplied(stack: Stack, outcome: Outcome): Error {
   const said = outcome.stdout + outcome.stderr;
   if (/errored\.tfstate/.test(said)) return new Error(describeRescue(stack, outcome));
   const error = failureOf("apply", stack, outcome);
+  if (said.includes(KILLED))
+    return new Error(
+      `${error.message}\n\nThe state is as it was written last, twenty seconds before at most: what was made after that is in AWS only, and ` +
+        "`terraform import` takes it over. The lock may have stayed: the next plan says who holds it.",
+    );
   if (!/: (?:Creating|Modifying|Destroying)\.\.\./.test(outcome.stdout)) return error;
   return new Error(
     `${error.message}\n\nWhat was done before the error is in the state; nothing is lost. Mend the cause, and plan again.`,

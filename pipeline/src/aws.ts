@@ -150,7 +150,8 @@ const meanings: Record<string, string> = {
 
 function refuse(what: string, error: unknown): never {
   const { name = "", message = "" } = error as Error;
-  const meaning = meanings[name];
+  // The client's classes end with it, and some of AWS' own codes do.
+  const meaning = meanings[name] ?? meanings[name.replace(/Exception$/, "")];
   throw new Error(`${what}: ${meaning ?? message} (${name}). Nothing was done.`);
 }
 

@@ -44,7 +44,9 @@ function fromJson(text: string): AwsCredentials {
 }
 
 function fromIni(text: string, profile: string): AwsCredentials {
-  const file = parse(text.replace(/^export /gm, "")) as Record<string, unknown>;
+  // A dot in a section's name would make it a section of another one.
+  const plain = text.replace(/^export /gm, "").replace(/^\[.*\]/gm, (header) => header.replaceAll(".", "\\."));
+  const file = parse(plain) as Record<string, unknown>;
   const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"];
   if (names[0] !== undefined && names[0] in file) return credentials((key) => file[key], names);
   const profiles = Object.keys(file).filter((name) => typeof file[name] === "object");

@@ -47,7 +47,8 @@ export async function bootstrap({ source, session, vars, varFile, log }: Bootstr
   if (!bucketIsThere && !/does not exist|NoSuchBucket/.test(found.stdout + found.stderr))
     expectSuccess("init", stack, found);
   if (bucketIsThere && (await hasState(stack, found.container))) {
-    const { text, container } = await planAndApply({ ...work, container: found.container });
+    const adopting = vars.includes("adopt=true");
+    const { text, container } = await planAndApply({ ...work, container: found.container, adopting });
     return `${text}\n${await secretsOf(stack, container)}`;
   }
   log(

@@ -44,6 +44,14 @@ export async function findClusterDrift(api: Cluster, { name }: EnvironmentEntry)
     ...(kustomizations ?? []).map((one) => ofKustomization(api, one)),
     ...(releases ?? []).map((one) => ofHelmRelease(api, one)),
   ]);
+  if (objectsOf(states) === 0)
+    throw new Error(
+      [
+        `Nothing in ${name} could be compared with git, which is no proof that nothing differs.`,
+        ...comparedWith(states),
+        `Next: dagger call status --env ${name}`,
+      ].join("\n"),
+    );
   const compared = await Promise.all(states.flatMap(({ objects }) => objects.map((one) => objectDrift(api, one))));
   return { states, drifted: compared.filter((one) => one !== undefined) };
 }

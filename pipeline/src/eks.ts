@@ -1,7 +1,7 @@
 import type { Cluster as EksDescription } from "@aws-sdk/client-eks";
 import type { AwsSession } from "./aws.js";
 import type { Target } from "./deployment.js";
-import { eksToken, renewedToken } from "./eksToken.js";
+import { eksToken, renewedToken, requireLiveSession } from "./eksToken.js";
 import type { EnvironmentEntry } from "./environments.js";
 import type { Advice } from "./kubeconfig.js";
 import { connect } from "./kubernetes.js";
@@ -25,7 +25,11 @@ export interface EksCluster {
  */
 export async function eksTarget(session: AwsSession, environment: EnvironmentEntry): Promise<Target> {
   const cluster = await findEksCluster(session, environment.cluster);
-  const token = renewedToken((now) => eksToken(session, cluster.name, now));
+  const signed = renewedToken((now) => eksToken(session, cluster.name, now));
+  const token = async () => {
+    requireLiveSession(session.credentials, new Date());
+    return await signed();
+  };
   const api = await connect(eksKubeconfig(cluster), { token, advice: adviceOf(session, cluster) });
   await api.serverVersion();
   const freshKubeconfig = async () => eksKubeconfig(cluster, await eksToken(session, cluster.name));

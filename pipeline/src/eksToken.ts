@@ -17,12 +17,7 @@ export async function eksToken(
   cluster: string,
   now = new Date(),
 ): Promise<string> {
-  const { expiration } = credentials;
-  if (expiration && expiration <= now)
-    throw new ClusterError(
-      "unauthorized",
-      `The AWS session ended at ${expiration.toISOString()}, before the run did. Log in again and repeat the call.`,
-    );
+  requireLiveSession(credentials, now);
   const [{ SignatureV4 }, { Sha256 }] = await Promise.all([
     import("@smithy/signature-v4"),
     import("@smithy/core/checksum"),
@@ -39,6 +34,19 @@ export async function eksToken(
     pair.map((part) => encodeURIComponent(`${part}`)).join("="),
   );
   return `k8s-aws-v1.${Buffer.from(`https://${host}/?${query.join("&")}`).toString("base64url")}`;
+}
+
+/**
+ * EKS takes no token of a session that has ended, not even one that was made before, and says only that it doesn't.
+ *
+ * @throws ClusterError
+ */
+export function requireLiveSession({ expiration }: { readonly expiration?: Date }, now: Date): void {
+  if (expiration && expiration <= now)
+    throw new ClusterError(
+      "unauthorized",
+      `The AWS session ended at ${expiration.toISOString()}, before the run did. Log in again and repeat the call.`,
+    );
 }
 
 /** Gives the same token as long as EKS takes it, and then the next one. */

@@ -13,6 +13,8 @@ export interface ResourceChange {
   readonly type: string;
   readonly change: Change;
   readonly action_reason?: string;
+  /** Where the state has it, when that is another address (a `moved` block). */
+  readonly previous_address?: string;
 }
 
 export interface Change {

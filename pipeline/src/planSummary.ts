@@ -3,9 +3,9 @@ import { HIDDEN, redact } from "./planJson.js";
 import { cell, markdownTable } from "./report.js";
 
 /** What becomes of a resource. */
-export type PlannedAction = "create" | "change" | "replace" | "destroy" | "import" | "forget";
+export type PlannedAction = "create" | "change" | "replace" | "destroy" | "import" | "move" | "forget";
 
-const ACTIONS: readonly PlannedAction[] = ["create", "change", "replace", "destroy", "import", "forget"];
+const ACTIONS: readonly PlannedAction[] = ["create", "change", "replace", "destroy", "import", "move", "forget"];
 
 /** What is lost when one of these is destroyed or replaced. */
 const stateful: Readonly<Record<string, string>> = {
@@ -29,7 +29,7 @@ const stateful: Readonly<Record<string, string>> = {
 };
 
 /** What is to become of a resource; nothing for a data source or when nothing changes. */
-export function plannedAction({ change, mode }: ResourceChange): PlannedAction | undefined {
+export function plannedAction({ address, previous_address, change, mode }: ResourceChange): PlannedAction | undefined {
   if (mode === "data") return undefined;
   const { actions } = change;
   if (actions.includes("create") && actions.includes("delete")) return "replace";
@@ -37,7 +37,9 @@ export function plannedAction({ change, mode }: ResourceChange): PlannedAction |
   if (actions.includes("update")) return "change";
   if (actions.includes("delete")) return "destroy";
   if (actions.includes("forget")) return "forget";
-  return change.importing ? "import" : undefined;
+  if (change.importing) return "import";
+  // Terraform applies it too: the state is written anew.
+  return previous_address && previous_address !== address ? "move" : undefined;
 }
 
 /** Whether applying the plan would do nothing. */
@@ -129,6 +131,7 @@ function resources(planned: readonly Planned[]): string[] {
 }
 
 function detail(resource: ResourceChange, action: PlannedAction): string {
+  if (action === "move") return `from ${resource.previous_address}`;
   if (action === "replace") return `replaced${because(resource)}`;
   return action === "change" ? attributes(resource.change).join(", ") : "";
 }
@@ -144,14 +147,19 @@ export function attributes(change: Change): string[] {
   const before = (redact(change.before, change.before_sensitive) ?? {}) as Record<string, unknown>;
   const after = (redact(change.after, change.after_sensitive) ?? {}) as Record<string, unknown>;
   const unknown = (change.after_unknown ?? {}) as Record<string, unknown>;
+  return changedKeys(change).map(
+    (key) => `${key}: ${shown(before[key])} → ${unknown[key] === true ? "(known after apply)" : shown(after[key])}`,
+  );
+}
+
+/** The names of the attributes that differ. */
+function changedKeys({ before, after, after_unknown }: Change): string[] {
+  const [was, is, unknown] = [before, after, after_unknown].map((side) => (side ?? {}) as Record<string, unknown>);
   // Two secret values look alike once hidden: what is compared are the values themselves.
-  const raw = (side: unknown, key: string) => JSON.stringify((side as Record<string, unknown> | null)?.[key] ?? null);
-  return [...new Set([...Object.keys(before), ...Object.keys(after), ...Object.keys(unknown)])]
+  const raw = (side: Record<string, unknown> = {}, key: string) => JSON.stringify(side[key] ?? null);
+  return [...new Set([was, is, unknown].flatMap((side) => Object.keys(side ?? {})))]
     .sort()
-    .filter((key) => unknown[key] === true || raw(change.before, key) !== raw(change.after, key))
-    .map(
-      (key) => `${key}: ${shown(before[key])} → ${unknown[key] === true ? "(known after apply)" : shown(after[key])}`,
-    );
+    .filter((key) => unknown?.[key] === true || raw(was, key) !== raw(is, key));
 }
 
 const LONGEST_VALUE = 80;
@@ -162,16 +170,29 @@ function shown(value: unknown): string {
   return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
 }
 
+const isReplaced = ({ actions }: Change) => actions.includes("create") || actions.includes("delete");
+
+/** Whether two changes have an attribute in common. */
+function touchesSame(drift: Change, planned: Change): boolean {
+  const touched = new Set(changedKeys(planned));
+  return changedKeys(drift).some((key) => touched.has(key));
+}
+
 /**
  * What has changed in the world and would be put back, in Markdown: each resource with its attributes, or that it is gone.
  *
  * @returns nothing when nothing has drifted
  */
 export function summarizeDrift(plan: PlanJson, title: string): string | undefined {
-  const putBack = new Set((plan.resource_changes ?? []).filter(plannedAction).map(({ address }) => address));
-  const drifted = (plan.resource_drift ?? []).filter(
-    ({ address, change, mode }) => mode !== "data" && !change.actions.includes("no-op") && putBack.has(address),
+  const putBack = new Map(
+    (plan.resource_changes ?? []).filter(plannedAction).map(({ address, change }) => [address, change]),
   );
+  // What AWS has filled in stays, also where the code wants another attribute changed.
+  const drifted = (plan.resource_drift ?? []).filter(({ address, change, mode }) => {
+    const planned = putBack.get(address);
+    if (mode === "data" || change.actions.includes("no-op") || !planned) return false;
+    return change.actions.includes("delete") || isReplaced(planned) || touchesSame(change, planned);
+  });
   if (drifted.length === 0) return undefined;
   const rows = drifted.map(({ address, change }) => [
     `\`${address}\``,

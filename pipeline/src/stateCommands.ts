@@ -61,7 +61,9 @@ export async function forceUnlock(run: TerraformRun, lockId: string): Promise<st
   if (HALF.test(said.replace(/\s+/g, " ")))
     return `The lock ${id} of ${run.environment.name} is free; half of it was so already. Plan again before you apply.\n`;
   if (
-    /does not match|doesn't match|no lock|not found|NoSuchKey|item not found|failed to retrieve lock info/i.test(said)
+    /does not match|doesn't match|no lock|not found|NoSuchKey|item not found|failed to retrieve lock info[^:]*: unexpected end of JSON input/i.test(
+      said,
+    )
   )
     throw new Error(`The state of ${run.environment.name} is not locked by ${id}, so nothing was freed.\n${said}`);
   expectSuccess("force-unlock", stack, outcome);

@@ -160,9 +160,11 @@ interface Finding {
 function scanResult(stdout: string, stderr: string): { passed: number; skipped: number; failed: Finding[] } {
   const { summary, results } = parseJson<{
     summary?: { passed: number; skipped: number; failed: number };
-    results?: { failed_checks?: Finding[] };
+    results?: { failed_checks?: Finding[]; parsing_errors?: string[] };
   }>(stdout, `checkov failed: ${stderr}`);
   if (!summary || summary.passed === 0) throw new Error(`checkov has checked nothing:\n${stdout}\n${stderr}`);
+  const unread = results?.parsing_errors ?? [];
+  if (unread.length > 0) throw new Error(`checkov can't read, and so has not scanned: ${unread.sort().join(", ")}`);
   return { ...summary, failed: results?.failed_checks ?? [] };
 }
 

@@ -23,7 +23,7 @@ const table: readonly Known[] = [
       `There is no state bucket ${bucket}. An administrator makes it once per account: dagger call bootstrap`,
   },
   {
-    pattern: /ResourceNotFoundException.*(?:[Tt]able|dynamodb)|dynamodb.*ResourceNotFoundException/,
+    pattern: /DynamoDB.{0,300}ResourceNotFoundException|ResourceNotFoundException.{0,300}Table/,
     advice: () =>
       "The DynamoDB table of the state's locks is missing. An administrator makes it again: dagger call bootstrap",
   },
@@ -74,9 +74,9 @@ const table: readonly Known[] = [
       `The providers are not the ones of the plan. Make a new plan: dagger call plan --env ${environment}`,
   },
   {
-    pattern: /Cluster unreachable|kubernetes cluster unreachable|dial tcp [^ ]+:443: (?:i\/o timeout|connect)/i,
+    pattern: /Cluster unreachable|eks\.amazonaws\.com[^ ]* dial tcp [^ ]+:443: (?:i\/o timeout|connect)/i,
     advice: () =>
-      "The cluster's API can't be reached from here: public_access_cidrs lets in only named networks. Run from one of them, or give --vars install_charts=false and let GitOps install the charts.",
+      "The cluster's API can't be reached from here: public_access_cidrs lets in only named networks. Run from one of them. (For a first apply also: --vars install_charts=false, and GitOps installs the charts; later that would remove them.)",
   },
 ];
 
@@ -87,7 +87,7 @@ export function explainTerraform(failed: FailedCommand): Error {
   // A lock that could not be freed in the end has its data in the output, too.
   const lock = /acquiring the state lock/i.test(failed.output) ? findStateLock(failed.output) : undefined;
   if (lock) return new Error(describeStateLock(lock, environment));
-  const known = table.find(({ pattern }) => pattern.test(failed.output.replace(/\s+/g, " ")));
+  const known = table.find(({ pattern }) => pattern.test(said.replace(/\s+/g, " ")));
   const title = `terraform ${command} failed in ${environment}.`;
   return new Error([known ? `${title} ${known.advice(failed)}` : title, said].join("\n"));
 }

@@ -27,7 +27,8 @@ describe("credentials", () => {
 
   it("are read from a credentials file, by profile", () => {
     expect(parseAwsCredentials(file)).toMatchObject({ accessKeyId: ID, secretAccessKey: KEY });
-    expect(() => parseAwsCredentials(file, "prod")).toThrow(/no profile "prod"; there are default/);
+    expect(parseAwsCredentials(file, "dev.admin")).toMatchObject({ accessKeyId: "ASIA2222222222222222" });
+    expect(() => parseAwsCredentials(file, "prod")).toThrow(/no profile "prod"; there are default, dev\.admin/);
   });
 
   it.each([

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { AwsSession } from "../../pipeline/src/aws.js";
 import { principalOf } from "../../pipeline/src/eks.js";
-import { eksToken, renewedToken } from "../../pipeline/src/eksToken.js";
+import { eksToken, renewedToken, requireLiveSession } from "../../pipeline/src/eksToken.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const session = (more: object = {}): AwsSession => ({
@@ -44,6 +44,15 @@ describe("a token", () => {
     const seen = [];
     for (minutes of [0, 1, 13, 14, 20, 27, 28]) seen.push(await token());
     expect(seen).toEqual(["0", "0", "0", "14", "14", "14", "28"]);
+  });
+
+  it("is of no use once its session has ended, and that is said instead of EKS's 401", () => {
+    const expiration = new Date("2026-11-24T12:05:00Z");
+    requireLiveSession({ expiration }, now);
+    requireLiveSession({}, now);
+    expect(() => requireLiveSession({ expiration }, expiration)).toThrow(
+      "The AWS session ended at 2026-11-24T12:05:00.000Z",
+    );
   });
 
   it("that could not be made is tried again at the next call", async () => {

@@ -71,17 +71,36 @@ describe("a plan's JSON", () => {
   });
 });
 
+describe("a plan that only moves", () => {
+  const moved = { ...resource("module.new.aws_vpc.this", ["no-op"]), previous_address: "module.old.aws_vpc.this" };
+
+  it("is not empty, as Terraform has the state to write, and says from where", () => {
+    expect(isEmpty({ resource_changes: [moved] })).toBe(false);
+    const text = summarizePlan({ resource_changes: [moved] }, "Plan");
+    expect(text).toContain("**1 to move**");
+    expect(text).toContain("from module.old.aws_vpc.this");
+  });
+});
+
 describe("drift", () => {
   const plan: PlanJson = {
     resource_drift: [
       resource("aws_sqs_queue.q", ["update"], { before: { a: 300 }, after: { a: 60 } }),
       resource("aws_iam_role.r", ["delete"], { before: { name: "r" }, after: null }),
       resource("aws_eip.filled_in_by_aws", ["update"], { before: { ip: "" }, after: { ip: "10.0.0.1" } }),
+      resource("aws_eip.filled_in_by_aws_and_changed_in_code", ["update"], {
+        before: { ip: "", tags: {} },
+        after: { ip: "10.0.0.1", tags: {} },
+      }),
       resource("aws_vpc.v", ["no-op"]),
     ],
     resource_changes: [
-      resource("aws_sqs_queue.q", ["update"]),
+      resource("aws_sqs_queue.q", ["update"], { before: { a: 60 }, after: { a: 300 } }),
       resource("aws_iam_role.r", ["create"]),
+      resource("aws_eip.filled_in_by_aws_and_changed_in_code", ["update"], {
+        before: { ip: "10.0.0.1", tags: {} },
+        after: { ip: "10.0.0.1", tags: { a: "b" } },
+      }),
       resource("aws_eip.filled_in_by_aws", ["no-op"]),
       resource("aws_vpc.code_not_applied_yet", ["update"]),
     ],

@@ -44,6 +44,25 @@ describe("a failed command", () => {
     expect(text).toContain(output.split("\n")[0]); // Terraform's own words stay
   });
 
+  it.each([
+    [
+      'Warning: Deprecated Parameter\n\nThe parameter "dynamodb_table" is deprecated.\n\nError: reading EventBridge Rule (x): operation error EventBridge: DescribeRule, ResourceNotFoundException: Rule x does not exist',
+      "table of the state's locks",
+    ],
+    [
+      'Error: reading S3 Bucket: Head "https://x.s3.eu-west-1.amazonaws.com/": dial tcp 52.1.2.3:443: i/o timeout',
+      "public_access_cidrs",
+    ],
+  ])("is not taken for another one: %s", (output, advice) => {
+    expect(explain(output)).not.toContain(advice);
+  });
+
+  it("of a chart tells that the cluster's API is out of reach", () => {
+    const output =
+      'Error: Kubernetes cluster unreachable: Get "https://A1.gr7.eu-west-1.eks.amazonaws.com/version": dial tcp 10.10.1.2:443: i/o timeout';
+    expect(explain(output)).toContain("later that would remove them");
+  });
+
   it("is no held lock when the lock could only not be freed in the end", () => {
     const text = explain(
       "Error: Failed to save state\n\nError releasing the state lock\n\nLock Info:\n  ID:        6f0d2c3e-1b7a-4c55-9a3e-0f7d7f2b9c11\n",

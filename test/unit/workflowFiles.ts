@@ -7,6 +7,7 @@ import { repository } from "../engine/daggerw.js";
 const folder = join(repository, ".github/workflows");
 
 export interface Step {
+  if?: string;
   uses?: string;
   run?: string;
   env?: Record<string, string>;
@@ -39,14 +40,15 @@ export const workflows = (): Workflow[] =>
     return { file, text, ...(parse(text) as Omit<Workflow, "file" | "text">) };
   });
 
-/** Every job with its shell lines; `place` as `file.yml job`. */
+/** Every job with its shell lines, and those that only a failure is followed by; `place` as `file.yml job`. */
 export const workflowJobs = () =>
   workflows().flatMap((workflow) =>
     Object.entries(workflow.jobs).map(([name, job]) => ({
       place: `${workflow.file} ${name}`,
       workflow,
       job,
-      runs: job.steps.flatMap(({ run }) => (run === undefined ? [] : [run])),
+      runs: job.steps.flatMap(({ run, if: when }) => (run === undefined || when === "failure()" ? [] : [run])),
+      afterFailure: job.steps.flatMap(({ run, if: when }) => (run !== undefined && when === "failure()" ? [run] : [])),
     })),
   );
 

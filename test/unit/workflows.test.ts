@@ -30,8 +30,14 @@ describe("each job", () => {
     },
   );
 
-  it.each(jobs)("$place has no expression in its command, and quotes every variable", ({ runs }) => {
-    for (const command of runs) {
+  it.each(jobs)("$place saves a state that an apply could not write, and does nothing else after a failure", (job) => {
+    const applies = / apply --env| promote .*--run-id/.test(job.runs.join());
+    const saves = expect.stringMatching(/^\.\/daggerw call rescued-state --env \S+ export --path errored\.tfstate$/);
+    expect(job.afterFailure.map((command) => command.trim())).toEqual(applies ? [saves] : []);
+  });
+
+  it.each(jobs)("$place has no expression in its command, and quotes every variable", ({ runs, afterFailure }) => {
+    for (const command of [...runs, ...afterFailure]) {
       expect(command).not.toContain("${{");
       expect(command.replace(/"[^"]*"/g, "")).not.toContain("$");
       expect(command.trim().split("\n")).toHaveLength(1);

@@ -1,4 +1,5 @@
 // A stand-in for every image of the pipeline's table: the same name, the same paths as in the public image.
+import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageName } from "../../../pipeline/src/images.js";
 import { goRoot, goVersion } from "../go.js";
@@ -149,13 +150,18 @@ export const recipes: Record<ImageName, Recipe> = {
 /** This machine's Go, without what only its own development needs. */
 function goLayer() {
   const from = goRoot();
-  const folders = ["bin", "lib", "pkg/include", "pkg/tool", "src", "go.env", "VERSION"];
+  // Those that this Go has: a distribution's package leaves some out, and others are links to elsewhere.
+  const folders = ["bin", "lib", "pkg/include", "pkg/tool", "src", "go.env", "VERSION"].filter((name) =>
+    existsSync(join(from, name)),
+  );
   // The compiler's own source, and tests.
   const without = /\/go\/src\/cmd$|\/testdata$|_test\.go$/;
   return treeLayer("golang", { values: [goVersion(), folders, without.source] }, async () => ({
     "/go/bin": { folder: 0o777 },
     "/go/src": { folder: 0o777 },
-    ...Object.fromEntries(folders.map((name) => [`/usr/local/go/${name}`, { copy: join(from, name), without }])),
+    ...Object.fromEntries(
+      folders.map((name) => [`/usr/local/go/${name}`, { copy: realpathSync(join(from, name)), without }]),
+    ),
   }));
 }
 
