@@ -51,6 +51,7 @@ locals {
         ], [
         # A secret that somebody made by hand may lack the tag; its name says whose it is.
         for other, prefix in local.prefixes : {
+          Sid      = "SecretsOf${title(replace(other, "/[^0-9A-Za-z]/", ""))}"
           Effect   = "Deny"
           Action   = ["secretsmanager:*", "ssm:*Parameter*"]
           Resource = ["arn:${local.partition}:secretsmanager:*:${local.account}:secret:${prefix}/*", "arn:${local.partition}:ssm:*:${local.account}:parameter/${prefix}/*"]

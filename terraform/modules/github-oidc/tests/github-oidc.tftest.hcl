@@ -220,7 +220,7 @@ run "secrets_of_others_are_closed" {
 
   assert {
     condition = [
-      for statement in jsondecode(aws_iam_policy.boundary["dev"].policy).Statement : statement.Resource if statement.Effect == "Deny" && contains(flatten([statement.Action]), "secretsmanager:*")
+      for statement in jsondecode(aws_iam_policy.boundary["dev"].policy).Statement : statement.Resource if statement.Sid == "SecretsOfProd" && statement.Effect == "Deny" && contains(statement.Action, "secretsmanager:*")
     ] == [["arn:aws:secretsmanager:*:111122223333:secret:prod-helloworld/*", "arn:aws:ssm:*:111122223333:parameter/prod-helloworld/*"]]
     error_message = "Secrets by prod's name are closed to dev's roles, also without a tag."
   }
@@ -232,7 +232,7 @@ run "state_key_can_not_be_taken_over" {
   assert {
     condition = alltrue([
       for environment in ["dev", "prod"] : [
-        for statement in jsondecode(aws_iam_policy.deploy["${environment}/fence"].policy).Statement : statement.NotAction if try(statement.Resource == var.state_kms_key_arn, false) && statement.Effect == "Deny"
+        for statement in jsondecode(aws_iam_policy.deploy["${environment}/fence"].policy).Statement : statement.NotAction if statement.Sid == "StateKeyIsOnlyUsed" && statement.Effect == "Deny" && statement.Resource == var.state_kms_key_arn
       ] == [["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]]
     ])
     error_message = "With a tag of its own environment on it, a deploy role could change the key that all states are encrypted with."
