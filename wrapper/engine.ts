@@ -21,7 +21,7 @@ Usage: ./daggerw engine <command>
                   2 cores, 8 GB of memory, 10 GB of disk. Calls that need them, as plan and check-infra, do it by themselves
   simulator       builds the simulated AWS alone (moto), in a minute or two
   gitops          builds what a cluster with Flux needs on the embedded engine: Flux, Flagger, Prometheus and what belongs to
-                  them. Once; 10 minutes on 2 cores. Calls that need them do it by themselves
+                  them. Once; 16 minutes on 2 cores. Calls that need them do it by themselves
   addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; half an hour
   stop            stops the embedded engine and its image registry
   remove [--yes]  stops them and removes all that daggerw made in its cache folder (--yes: without asking)

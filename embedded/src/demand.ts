@@ -65,7 +65,7 @@ const groups: Record<GroupName, Group> = {
     functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
     isBuilt: isGitopsBuilt,
-    time: () => "about 10 minutes on 2 cores",
+    time: () => "about a quarter of an hour on 2 cores",
     build: buildGitops,
   },
   /** What such a platform may have besides, and no function asks for. */
