@@ -1,10 +1,18 @@
 // A cluster that somebody keeps: its kubeconfig works from this host, with RBAC and real certificates.
+import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:https";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { call, type Running, start } from "./daggerw.js";
 
 const PORT = 6443;
+
+/** What a kubelet sets, and is the whole machine's. */
+const kernelSettings = () =>
+  ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys"].map(
+    (name) => `${name} = ${existsSync(`/proc/sys/${name}`) ? readFileSync(`/proc/sys/${name}`, "utf8").trim() : "?"}`,
+  );
+const kernelBefore = kernelSettings();
 let cluster: Running | undefined;
 let access: ReturnType<typeof accessOf>;
 
@@ -95,6 +103,10 @@ describe("cluster up", () => {
         { timeout: 120_000 },
       )
       .toMatch(/"readyReplicas":1/);
+  });
+
+  it("leaves the machine's kernel as it was", () => {
+    expect(kernelSettings()).toEqual(kernelBefore);
   });
 
   it("lets nobody in without credentials", async () => {
