@@ -25,12 +25,12 @@ export async function ensureDeps({
   say = (line) => console.error(line),
 } = {}) {
   for (const folder of folders) {
-    const wantsDev = dev || hasDev(folder);
-    if (isInstalled(folder, wantsDev)) continue;
+    if (isInstalled(folder, dev)) continue;
     await locked(
       join(folder, ".deps.lock"),
       async (lock) => {
-        if (isInstalled(folder, wantsDev)) return;
+        if (isInstalled(folder, dev)) return;
+        const wantsDev = dev || hasDev(folder);
         say(`npm ci in ${folder} (the lock file is new or has changed) …`);
         const started = Date.now();
         const wanted = stampOf(folder, wantsDev);

@@ -6,3 +6,18 @@ export function cacheFolder(env: NodeJS.ProcessEnv): string {
   if (env.DAGGERW_CACHE) return resolve(env.DAGGERW_CACHE);
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "daggerw");
 }
+
+/** What lies in it, each a folder: `cli` and locks of daggerw's own, the rest of embedded/. Whatever else is there is somebody else's. */
+export const cacheEntries = [
+  "apt",
+  "built",
+  "cli",
+  "engine-state",
+  "go",
+  "locks",
+  "logs",
+  "npm",
+  "pip",
+  "run",
+  "tmp",
+] as const;

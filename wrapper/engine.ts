@@ -5,6 +5,7 @@ import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { promisify } from "node:util";
+import { cacheEntries } from "./cache.js";
 import { choose, describe } from "./choose.js";
 import { isCached, officialPath } from "./official.js";
 import { engineVersion, probe, thisHost } from "./probe.js";
@@ -147,7 +148,7 @@ async function remove(context: Context, yes: boolean): Promise<number> {
   if (mounts.length > 0) {
     throw new UserError(`Not removed, since something is still mounted there:\n  ${mounts.join("\n  ")}`);
   }
-  for (const name of ownFolders) await rm(join(cache, name), { recursive: true, force: true, maxRetries: 3 });
+  for (const name of cacheEntries) await rm(join(cache, name), { recursive: true, force: true, maxRetries: 3 });
   const others = readdirSync(cache);
   console.log(
     `Removed what daggerw made in ${cache}: ${bytes(Math.max(0, size - (await sizeOf(cache))))} are free again.`,
@@ -156,9 +157,6 @@ async function remove(context: Context, yes: boolean): Promise<number> {
   else console.log(`Left there, since it is not daggerw's: ${others.join(", ")}`);
   return 0;
 }
-
-/** What daggerw makes in the cache folder, which may be somebody's whole disk (wrapper/cache.ts, embedded/src/cache.ts). */
-const ownFolders = ["apt", "built", "cli", "engine-state", "go", "locks", "logs", "npm", "pip", "run", "tmp"];
 
 /** The embedded provider, if anything of it can be on this machine. */
 async function loadIfThere({ root, loadEmbedded }: Context): Promise<EmbeddedProvider | undefined> {

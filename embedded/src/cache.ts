@@ -1,21 +1,18 @@
 // The one place that knows where the embedded parts live on this machine. Everything that embedded/ makes, downloads or
 // runs is below this folder: removing it removes every trace.
 import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type cacheEntries, cacheFolder } from "../../wrapper/cache.js";
 
 /** This repository's embedded/ folder. */
 export const embeddedDir = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The cache folder for an environment: DAGGERW_CACHE, else daggerw in XDG_CACHE_HOME, else ~/.cache/daggerw. */
-export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.DAGGERW_CACHE) return resolve(env.DAGGERW_CACHE);
-  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "daggerw");
-}
+/** The cache folder for an environment. */
+export const cacheRoot = (env: NodeJS.ProcessEnv = process.env): string => cacheFolder(env);
 
-const below = (...names: string[]) => {
-  const path = join(cacheRoot(), ...names);
+const below = (name: (typeof cacheEntries)[number] | "", ...names: string[]) => {
+  const path = join(cacheRoot(), name, ...names);
   mkdirSync(path, { recursive: true });
   return path;
 };
@@ -23,7 +20,7 @@ const below = (...names: string[]) => {
 /** The folders in the cache, each made when asked for. They follow the environment, so tests can point elsewhere. */
 export const cache = {
   get root() {
-    return below();
+    return below("");
   },
   /** Finished results of `built()`: `<name>-<hash>`, each complete or absent. */
   get built() {

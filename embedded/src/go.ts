@@ -2,7 +2,7 @@
 // every version in go.mod and go.sum, because `go install package@version` refuses modules that have `replace` lines.
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { homedir } from "node:os";
+import { arch, homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { $, type ProcessPromise } from "zx";
@@ -80,17 +80,20 @@ async function counted(build: ProcessPromise, all: Set<string>, detail: (text: s
   throw new Error(`go build failed:\n${errors.join("\n").trim()}`);
 }
 
-/** The Go on PATH: another compiler makes other binaries. */
+/** The Go on PATH: another compiler makes other binaries. Where there is none, nothing is built of it. */
 let host: { version: string; root: string } | undefined;
 function hostGo() {
   if (!host) {
     const env = goEnvironment();
-    const lines = $.sync({ quiet: true, env })`go env GOVERSION GOROOT`.stdout.split("\n");
+    const lines = $.sync({ quiet: true, nothrow: true, env })`go env GOVERSION GOROOT`.stdout.split("\n");
     const [version = "", root = ""] = lines.map((line) => line.trim());
     host = { version, root };
   }
   return host;
 }
+
+/** This machine's processor, as Go, OCI images and Terraform call it. */
+export const goArch = () => (arch() === "x64" ? "amd64" : arch());
 
 export const goVersion = () => hostGo().version;
 export const goRoot = () => hostGo().root;
@@ -115,7 +118,7 @@ export function goEnvironment(noSumDb: string[] = [], env: NodeJS.ProcessEnv = p
     GOTOOLCHAIN: "local",
     // For this machine, whatever the shell is set to compile for.
     GOOS: "linux",
-    GOARCH: process.arch === "x64" ? "amd64" : process.arch,
+    GOARCH: goArch(),
     GOAMD64: "",
     GOARM64: "",
     GOEXPERIMENT: "",

@@ -12,10 +12,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { chmod, cp, link, mkdir, rm, symlink, writeFile } from "node:fs/promises";
-import { arch } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { $ } from "zx";
 import type { Group } from "../../wrapper/types.js";
+import { goArch } from "./go.js";
 import { built, hashOf, type Inputs, sha256File } from "./steps.js";
 
 /** Time of every file in every layer. */
@@ -169,12 +169,10 @@ async function layer(
 /** Part of every layer's hash: change it when what this file does to layers changes. */
 const layerVersion = 1;
 
-const architecture = () => (arch() === "x64" ? "amd64" : arch());
-
 /** The manifest and configuration of an image with these layers. */
 export function assemble(layers: Blob[], config: ImageConfig = {}): { manifest: string; config: string } {
   const image = {
-    architecture: architecture(),
+    architecture: goArch(),
     os: "linux",
     created: fileTime,
     config: { Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], ...config },

@@ -63,7 +63,7 @@ async function makeReady(groups: GroupName[], why: string) {
 
 /** What is built and what runs, as lines for a person. Changes nothing. */
 export async function status(): Promise<string[]> {
-  if (!existsSync(cacheRoot()) || !isBuilt()) return [`nothing built yet (it would go to ${cacheRoot()})`];
+  if (!existsSync(cacheRoot())) return [`nothing built yet (it would go to ${cacheRoot()})`];
   const running = (pid: number | undefined, file: string, where: string) =>
     pid ? `running: pid ${pid}, since ${statSync(file).mtime.toISOString()}, ${where}` : "not running";
   return [

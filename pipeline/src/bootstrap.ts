@@ -42,13 +42,13 @@ export async function bootstrap({ source, session, vars, varFile, log }: Bootstr
   const variables = settingsOf({ vars, varFile });
   const work = { stack, variables, title: `Account ${session.account}`, log };
   const bucket = stateBucket(session);
+  const wantsAdoption = vars.includes("adopt=true");
   const found = await exec(stackContainer(stack), initCommand(...backendConfig(session)));
   const bucketIsThere = found.code === 0;
   if (!bucketIsThere && !/does not exist|NoSuchBucket/.test(found.stdout + found.stderr))
     expectSuccess("init", stack, found);
   if (bucketIsThere && (await hasState(stack, found.container))) {
-    const adopting = vars.includes("adopt=true");
-    const { text, container } = await planAndApply({ ...work, container: found.container, adopting });
+    const { text, container } = await planAndApply({ ...work, container: found.container, adopting: wantsAdoption });
     return `${text}\n${await secretsOf(stack, container)}`;
   }
   log(
@@ -59,12 +59,12 @@ export async function bootstrap({ source, session, vars, varFile, log }: Bootstr
   // Also where the bucket is there: an interrupted bootstrap may not have come to the lock table.
   const local = stackContainer(stack).withNewFile("backend_override.tf", LOCAL_BACKEND);
   const container = expectSuccess("init", stack, await exec(local, initCommand())).container;
-  const adopting = bucketIsThere || vars.includes("adopt=true");
+  const adopting = bucketIsThere || wantsAdoption;
   const applied = await planAndApply({ ...work, container, adopting });
   const migrate = initCommand("-migrate-state", "-force-copy", ...backendConfig(session));
-  const migrated = await exec(applied.container.withoutFile("backend_override.tf"), migrate);
-  expectSuccess("init -migrate-state", stack, migrated);
-  const secrets = await secretsOf(stack, migrated.container);
+  const outcome = await exec(applied.container.withoutFile("backend_override.tf"), migrate);
+  const migrated = expectSuccess("init -migrate-state", stack, outcome).container;
+  const secrets = await secretsOf(stack, migrated);
   return `${applied.text}\n${secrets}\nThe stack's own state is in ${bucket} now.\n`;
 }
 

@@ -186,7 +186,7 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
   const more = () => (platform ? "" : `More on how it stands: dagger call status --env ${entry.name}`);
   try {
     await run.step(`deploy ${tag}`, async (note) => {
-      const { value, summary } = await withAdvice(() => underLoad(api, entry, bring, log), more);
+      const { value, summary } = await withAdvice(() => underLoad(api, entry, log, bring), more);
       note(`${value}; ${summary}`);
     });
     await testEndToEnd(run, options, target);
@@ -252,7 +252,7 @@ async function deployWithHelm(run: Run, options: Release, target: Target): Promi
   }
   await run.step(`deploy ${tag}`, async (note) => {
     if (entry.name !== "local") await prepareNamespace(deployment, registry);
-    const { value, summary } = await underLoad(target.api, entry, () => deploy({ ...deployment, tag }), log);
+    const { value, summary } = await underLoad(target.api, entry, log, () => deploy({ ...deployment, tag }));
     note(`${value.replicas} replicas; ${summary}`);
   });
 }

@@ -2,7 +2,7 @@ import type { Directory, Secret } from "@dagger.io/dagger";
 import { parse } from "yaml";
 import { type EnvironmentEntry, environment, folderOf } from "./environments.js";
 import { type ReleaseNote, releaseMessage } from "./evidence.js";
-import { commitTag, type GitRemote, type TagCommit } from "./git.js";
+import { type CommitOptions, commitTag, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
 import { openPullRequest, PullRequestError } from "./pullRequest.js";
 import type { Log } from "./steps.js";
@@ -87,21 +87,30 @@ export async function publishTag(
     if (pullRequest === undefined)
       throw new GitError("protected", `${error.message}\nFor a pull request instead: --pull-request`);
     if (!pullRequest) throw error;
-    const propose = async (branch: string): Promise<Published> => {
-      log(`${remote.branch} is protected: ${note.tag} goes to the branch ${branch}, for a pull request`);
-      const commit = await commitTag(remote, environment, note.tag, { ...options, branch });
-      const [title = "", , ...body] = message.split("\n");
-      const address = await openPullRequest(remote, { branch, title, body: body.join("\n") });
-      log(`${releaseFile} → ${note.tag}: ${address} is to be merged`);
-      return { ...commit, pullRequest: address };
-    };
     const branch = branchFor(environment, note);
+    const propose = (branch: string) => proposeTag(remote, environment, note.tag, { ...options, branch });
     return await propose(branch).catch((failed: unknown) => {
       if (!(failed instanceof PullRequestError) || !failed.nothingToMerge) throw failed;
       log(`${branch} is left from a change that has been merged`);
       return propose(`${branch}-${Date.now()}`);
     });
   }
+}
+
+/** Sets a tag on a branch of its own, and opens a pull request for it. */
+async function proposeTag(
+  remote: GitRemote,
+  environment: EnvironmentEntry,
+  tag: string,
+  options: CommitOptions & { readonly from?: string; readonly branch: string },
+): Promise<Published> {
+  const { branch, message, log } = options;
+  log(`${remote.branch} is protected: ${tag} goes to the branch ${branch}, for a pull request`);
+  const commit = await commitTag(remote, environment, tag, options);
+  const [title = "", , ...body] = message.split("\n");
+  const address = await openPullRequest(remote, { branch, title, body: body.join("\n") });
+  log(`${environment.releaseFile} → ${tag}: ${address} is to be merged`);
+  return { ...commit, pullRequest: address };
 }
 
 /** The branch of a pull request that sets a tag. */

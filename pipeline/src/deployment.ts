@@ -8,7 +8,7 @@ import { formatDiagnosis } from "./diagnosis.js";
 import { eksTarget } from "./eks.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
 import { exec, uncached } from "./exec.js";
-import type { HelmRelease } from "./fluxObjects.js";
+import { type HelmRelease, helmReleaseOf } from "./fluxObjects.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
 import { releaseOf } from "./releaseFile.js";
@@ -70,9 +70,9 @@ export interface Deployment {
  *
  * @throws Error with the calls that do it there
  */
-export async function refuseFlux(api: Cluster, { name, namespace, helmRelease }: EnvironmentEntry): Promise<void> {
-  const reference = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", namespace, name: helmRelease };
-  const found = (await api.findObject(reference)) as HelmRelease | undefined;
+export async function refuseFlux(api: Cluster, environment: EnvironmentEntry): Promise<void> {
+  const { name, namespace, helmRelease } = environment;
+  const found = (await api.findObject(helmReleaseOf(environment))) as HelmRelease | undefined;
   if (!found || found.spec?.suspend) return;
   const call =
     name === "prod" ? "`promote`, or `rollback --env prod`" : `\`ci --env ${name}\`, or \`rollback --env ${name}\``;

@@ -205,7 +205,7 @@ function pullFailure(subject: PodCase, container: V1ContainerStatus): Finding | 
   if (UNREACHABLE.test(said)) return registryUnreachable(subject, image, said);
   if (REFUSED.test(said)) return registryRefuses(subject, image, said);
   if (NOT_FOUND.test(said)) return noSuchImage(image, subject.pod);
-  if (ageOnNode(subject) < subject.patience.settledWithinSeconds) return undefined;
+  if (isNewOnNode(subject)) return undefined;
   return {
     what: `The node can't pull the image ${image}`,
     cause: said || "the kubelet gives no reason",
@@ -257,7 +257,7 @@ function registryRefuses(subject: PodCase, image: string, said: string): Finding
   const missing = events.some(({ reason }) => reason === "FailedToRetrieveImagePullSecret");
   // A kubelet may read a pod's secrets only once the API server has seen that the pod is its own, so that the first try can
   // miss a secret that is there. It tries again after ten seconds.
-  if (missing && ageOnNode(subject) < subject.patience.settledWithinSeconds) return undefined;
+  if (missing && isNewOnNode(subject)) return undefined;
   const status =
     /\b(401|403)\b/.exec(said)?.[1] ??
     (/unauthorized|basic auth|authentication|authorization failed/i.test(said) ? "401" : "403");
@@ -312,8 +312,7 @@ function configFailure(subject: PodCase, container: V1ContainerStatus): Finding 
   const name = subject.pod.metadata?.name;
   const namespace = namespaceOf(subject.pod);
   const absent = /(secret|configmap) "([^"]+)" not found/i.exec(message);
-  if (absent)
-    return ageOnNode(subject) < subject.patience.settledWithinSeconds ? undefined : absentObject(absent, namespace);
+  if (absent) return isNewOnNode(subject) ? undefined : absentObject(absent, namespace);
   if (/runAsNonRoot|non-numeric user/i.test(message))
     return {
       what: `The container ${container.name} may not start as the user of its image`,
@@ -322,7 +321,7 @@ function configFailure(subject: PodCase, container: V1ContainerStatus): Finding 
     };
   // A name that is still taken, or a runtime that is busy, heals; a command that isn't there does not.
   const hopeless = /not found|no such file|permission denied|exec format error/i.test(message);
-  if (!hopeless && ageOnNode(subject) < subject.patience.settledWithinSeconds) return undefined;
+  if (!hopeless && isNewOnNode(subject)) return undefined;
   return {
     what: `The container ${container.name} can't be created (${reason})`,
     cause: oneLine(message) || "the kubelet gives no reason",
@@ -415,8 +414,8 @@ function unschedulable(subject: PodCase): Finding | undefined {
 }
 
 function stuckStarting(subject: PodCase): Finding | undefined {
-  const { pod, events, patience } = subject;
-  if (pod.status?.phase !== "Pending" || ageOnNode(subject) < patience.settledWithinSeconds) return undefined;
+  const { pod, events } = subject;
+  if (pod.status?.phase !== "Pending" || isNewOnNode(subject)) return undefined;
   const started = containerStatuses(pod).some(({ state }) => state?.running || state?.terminated);
   if (started) return undefined;
   const [trouble] = [...events]
@@ -595,6 +594,9 @@ function ageOnNode(subject: PodCase): number {
   );
   return scheduled?.lastTransitionTime ? secondsBetween(scheduled.lastTransitionTime, subject.now) : age(subject);
 }
+
+/** Whether the kubelet may still mend by itself what it stumbles over with a new pod. */
+const isNewOnNode = (subject: PodCase) => ageOnNode(subject) < subject.patience.settledWithinSeconds;
 
 /** Seconds since the pod was made. */
 function age({ pod, now }: PodCase): number {

@@ -41,8 +41,8 @@ export async function endToEnd(api: Cluster, environment: EnvironmentEntry, tag:
 export async function underLoad<T>(
   api: Cluster,
   environment: EnvironmentEntry,
-  work: () => Promise<T>,
   log: Log,
+  work: () => Promise<T>,
 ): Promise<{ value: T; summary: string }> {
   const way = await wayTo(api, environment, log);
   if ("obstacle" in way) return { value: await work(), summary: `not under load: ${way.obstacle}` };

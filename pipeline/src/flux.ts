@@ -3,7 +3,7 @@ import type { V1Container, V1Deployment } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
 import { ClusterError } from "./clusterErrors.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { branchReference, type HelmRelease, hasCommit, type Kustomization } from "./fluxObjects.js";
+import { branchReference, type HelmRelease, hasCommit, helmReleaseOf, type Kustomization } from "./fluxObjects.js";
 import type { GitRemote } from "./git.js";
 import { images } from "./images.js";
 import type { Cluster, ClusterObject, ObjectReference } from "./kubernetes.js";
@@ -156,15 +156,13 @@ export async function requestSync(
 }
 
 async function askForSync(api: Cluster, environment: EnvironmentEntry, commit: string): Promise<void> {
-  const { namespace, helmRelease } = environment;
   await reconcile(api, syncSource);
   const end = realClock.now() + APPLY_TIMEOUT_SECONDS * 1000;
   while (!(await hasApplied(api, commit)) && realClock.now() < end) await realClock.sleep(250);
-  const release = { apiVersion: "helm.toolkit.fluxcd.io/v2", kind: "HelmRelease", namespace, name: helmRelease };
-  const found = (await api.findObject(release)) as HelmRelease | undefined;
+  const found = (await api.findObject(helmReleaseOf(environment))) as HelmRelease | undefined;
   const source = found?.spec?.chart?.spec?.sourceRef;
   if (source?.kind !== "GitRepository" || !source.name) return;
-  await reconcile(api, { ...syncSource, namespace: source.namespace ?? namespace, name: source.name });
+  await reconcile(api, { ...syncSource, namespace: source.namespace ?? environment.namespace, name: source.name });
 }
 
 async function hasApplied(api: Cluster, commit: string): Promise<boolean> {

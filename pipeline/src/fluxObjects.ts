@@ -1,5 +1,6 @@
+import type { EnvironmentEntry } from "./environments.js";
 import type { IgnoreRule } from "./ignoreRules.js";
-import type { ClusterObject } from "./kubernetes.js";
+import type { ClusterObject, ObjectReference } from "./kubernetes.js";
 import type { CoreV1Event } from "./rollout.js";
 
 /** A condition of an object of Flux or Flagger. */
@@ -143,6 +144,14 @@ export const API = {
   Deployment: "apps/v1",
   Canary: "flagger.app/v1beta1",
 } as const;
+
+/** An environment's HelmRelease. */
+export const helmReleaseOf = ({ namespace, helmRelease: name }: EnvironmentEntry): ObjectReference => ({
+  apiVersion: API.HelmRelease,
+  kind: "HelmRelease",
+  namespace,
+  name,
+});
 
 /** The links of the chain, from the commit to the pods. */
 export type Link = keyof typeof API;

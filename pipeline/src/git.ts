@@ -1,4 +1,4 @@
-import { type Container, type Directory, dag, type Secret, type Service } from "@dagger.io/dagger";
+import { type Container, dag, type Secret, type Service } from "@dagger.io/dagger";
 import type { EnvironmentEntry } from "./environments.js";
 import { exec, type Outcome, uncached } from "./exec.js";
 import { explainGitError, GitError } from "./gitErrors.js";
@@ -60,9 +60,6 @@ export const gitPush = (what: string, options = "") =>
   `timeout ${LIMIT_S} git push --quiet ${options} origin "${what}:refs/heads/$TARGET"`;
 
 const CLONE = endingIn1(`${gitClone('--depth 1 --single-branch --branch "$BRANCH"')} && git -C /work rev-parse HEAD`);
-const CHECKOUT = endingIn1(
-  `${gitClone('--single-branch --no-checkout --branch "$BRANCH"')} && git -C /work checkout --quiet --detach "$COMMIT"`,
-);
 const PUSH = endingIn1(
   `git commit --quiet --message "$MESSAGE" -- "$FILE" && ${gitPush("HEAD")} && git rev-parse HEAD`,
 );
@@ -151,16 +148,6 @@ export async function commitTag(
     ? await commitFileToBranch(remote, branch, releaseFile, edit, options)
     : await commitFile(remote, releaseFile, edit, options);
   return { ...commit, before };
-}
-
-/**
- * The files of a commit of the remote's branch.
- *
- * @throws GitError as `commitFile` does
- */
-export async function treeAt(remote: GitRemote, commit: string): Promise<Directory> {
-  const container = gitContainer(remote).withEnvVariable("COMMIT", commit);
-  return (await runGit(remote, container, CHECKOUT)).container.directory("/work").withoutDirectory(".git");
 }
 
 /** One clone of the remote's branch, one change, one push to `target`. */

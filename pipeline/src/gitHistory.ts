@@ -1,3 +1,4 @@
+import type { Directory } from "@dagger.io/dagger";
 import type { ReleaseCommit } from "./evidence.js";
 import { execQuietly } from "./exec.js";
 import { endingIn1, type GitRemote, gitClone, gitContainer, runGit } from "./git.js";
@@ -23,7 +24,9 @@ export interface HistoryOptions {
 }
 
 /** The whole history without files: what is asked of it can be anywhere. */
-const CLONE = endingIn1(gitClone('--single-branch --no-checkout --branch "$BRANCH"'));
+const WITHOUT_FILES = gitClone('--single-branch --no-checkout --branch "$BRANCH"');
+const CLONE = endingIn1(WITHOUT_FILES);
+const CHECKOUT = endingIn1(`${WITHOUT_FILES} && git -C /work checkout --quiet --detach "$COMMIT"`);
 const HISTORY = `cd /work
 at=$(git rev-parse --verify --quiet "$AT^{commit}") && git merge-base --is-ancestor "$at" HEAD || { echo absent; exit 0; }
 echo "$at"
@@ -67,6 +70,16 @@ function parseLine(line: string): ReleaseCommit {
   const [sha = "", message = "", text = "-"] = line.split(" ");
   const plain = (encoded: string) => Buffer.from(encoded, "base64").toString("utf8");
   return { sha, message: plain(message), text: text === "-" ? undefined : plain(text) };
+}
+
+/**
+ * The files of a commit of the branch.
+ *
+ * @throws GitError: no such repository, branch or commit, who reads is refused, no answer
+ */
+export async function treeAt(remote: GitRemote, commit: string): Promise<Directory> {
+  const container = gitContainer(remote).withEnvVariable("COMMIT", commit);
+  return (await runGit(remote, container, CHECKOUT)).container.directory("/work").withoutDirectory(".git");
 }
 
 /** Whether a commit of the branch holds another one. */

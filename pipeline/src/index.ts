@@ -125,7 +125,7 @@ export class HelloworldInfrastructure {
    */
   @func()
   async render(env: string, tag?: string): Promise<File> {
-    return await renderChart(this.source, environment(env), tag !== undefined ? parseTag(tag) : undefined);
+    return await renderChart(this.source, environment(env), givenTag(tag));
   }
 
   /**
@@ -137,7 +137,7 @@ export class HelloworldInfrastructure {
    */
   @func({ cache: "never" })
   async testChart(tag?: string): Promise<string> {
-    return toMarkdown(await testChart(this.source, tag !== undefined ? parseTag(tag) : undefined, log));
+    return toMarkdown(await testChart(this.source, givenTag(tag), log));
   }
 
   /**
@@ -159,7 +159,7 @@ export class HelloworldInfrastructure {
     registryPassword?: Secret,
   ): Promise<string> {
     const entry = environment(env);
-    const wanted = tag !== undefined ? parseTag(tag) : await releasedTag(this.source, entry);
+    const wanted = givenTag(tag) ?? (await releasedTag(this.source, entry));
     const { report } = await runSteps(
       { title: `deploy ${env} ${wanted}`, plan: [`deploy ${wanted}`], log },
       async (run) => {
@@ -189,7 +189,7 @@ export class HelloworldInfrastructure {
   @func({ cache: "never" })
   async endToEnd(env: string, tag?: string, kubeconfig?: Secret): Promise<string> {
     const entry = environment(env);
-    const wanted = tag !== undefined ? parseTag(tag) : await releasedTag(this.source, entry);
+    const wanted = givenTag(tag) ?? (await releasedTag(this.source, entry));
     return await endToEnd((await targetOf(kubeconfig, entry, this.aws())).api, entry, wanted, log);
   }
 
@@ -381,7 +381,7 @@ export class HelloworldInfrastructure {
     const report = await promote({
       source: this.source,
       environment: entry,
-      tag: tag !== undefined ? parseTag(tag) : undefined,
+      tag: givenTag(tag),
       commit: wanted,
       kubeconfig,
       aws: this.aws(),
@@ -423,7 +423,7 @@ export class HelloworldInfrastructure {
     pullRequest = false,
   ): Promise<string> {
     const entry = infrastructureOf(env);
-    const wanted = tag !== undefined ? parseTag(tag) : undefined;
+    const wanted = givenTag(tag);
     const given = await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest });
     if (!given) throw new Error("rollback needs --git-token.");
     const delivery = { ...given, remote: await followedBy(this.source, entry, given.remote) };
@@ -762,6 +762,9 @@ interface GitAccess {
 }
 
 /** What a run has changed, for a reader of its report. */
+/** A tag that may be left out; an empty one is none. */
+const givenTag = (tag: string | undefined) => (tag === undefined ? undefined : parseTag(tag));
+
 function announcement({ sha, pullRequest, changed }: Published, tag: string): string {
   const promotion = "`dagger call promote` shows what prod gets, and waits until it is out";
   if (pullRequest) return `prod gets ${tag} when ${pullRequest} is merged; then ${promotion}.\n`;

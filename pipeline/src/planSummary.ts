@@ -154,12 +154,12 @@ export function attributes(change: Change): string[] {
 
 /** The names of the attributes that differ. */
 function changedKeys({ before, after, after_unknown }: Change): string[] {
-  const [was, is, unknown] = [before, after, after_unknown].map((side) => (side ?? {}) as Record<string, unknown>);
+  const unknown = (after_unknown ?? {}) as Record<string, unknown>;
   // Two secret values look alike once hidden: what is compared are the values themselves.
-  const raw = (side: Record<string, unknown> = {}, key: string) => JSON.stringify(side[key] ?? null);
-  return [...new Set([was, is, unknown].flatMap((side) => Object.keys(side ?? {})))]
+  const raw = (side: unknown, key: string) => JSON.stringify((side as Record<string, unknown> | null)?.[key] ?? null);
+  return [...new Set([before, after, unknown].flatMap((side) => Object.keys(side ?? {})))]
     .sort()
-    .filter((key) => unknown?.[key] === true || raw(was, key) !== raw(is, key));
+    .filter((key) => unknown[key] === true || raw(before, key) !== raw(after, key));
 }
 
 const LONGEST_VALUE = 80;

@@ -9,7 +9,8 @@ import { endToEnd, underLoad } from "./endToEnd.js";
 import { CHART, type EnvironmentEntry } from "./environments.js";
 import { releaseMessage } from "./evidence.js";
 import { shortRevision } from "./fluxObjects.js";
-import { type GitRemote, treeAt } from "./git.js";
+import type { GitRemote } from "./git.js";
+import { treeAt } from "./gitHistory.js";
 import { type BranchAhead, commitsAhead, mergeTo } from "./gitMerge.js";
 import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
@@ -77,9 +78,12 @@ type ByGit = PromoteOptions & {
 async function promoteTo(run: Run, asked: ByGit): Promise<void> {
   const { aws, delivery, dryRun } = asked;
   const question = { ...asked, trunk: delivery.remote, pushes: !dryRun };
-  const proof = await run.step("proof", async (note) => await proofOf(question, note));
+  const { proof, source } = await run.step("proof", async (note) => {
+    const proof = await proofOf(question, note);
+    return { proof, source: await treeAt(delivery.remote, proof.head) };
+  });
   // What is shown and planned is what is merged, whatever the caller's working tree has.
-  const options = { ...asked, source: await treeAt(delivery.remote, proof.head) };
+  const options = { ...asked, source };
   const clusterStep: NamedWork<Standing> = { name: "cluster", run: (note) => look(options, note) };
   const planStep: NamedWork<MadePlan>[] = aws ? [{ name: "terraform plan", run: () => planOf(options, aws) }] : [];
   const [standing, plan] = await run.parallel<[Standing, ...MadePlan[]]>([clusterStep, ...planStep]);
@@ -250,7 +254,7 @@ async function bring(run: Run, options: ByGit, { api, tag, commit }: Bringing): 
   await run.step("release", async (note) => {
     const { value: out, summary } = await withAdvice(
       () =>
-        underLoad(api, entry, () => drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit)), log),
+        underLoad(api, entry, log, () => drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit))),
       state,
     );
     note(`${tag} is out after ${formatSeconds(out.seconds)}; ${summary}`);

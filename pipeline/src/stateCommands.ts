@@ -58,11 +58,12 @@ export async function forceUnlock(run: TerraformRun, lockId: string): Promise<st
   const outcome = await inWorkspace(stack, await initialize(stack), ["force-unlock", "-force", id]);
   if (outcome.code === 0) return `The lock ${id} of ${run.environment.name} is free. Plan again before you apply.\n`;
   const said = `${outcome.stdout}\n${outcome.stderr}`.trim();
-  if (HALF.test(said.replace(/\s+/g, " ")))
+  const line = said.replace(/\s+/g, " ");
+  if (HALF.test(line))
     return `The lock ${id} of ${run.environment.name} is free; half of it was so already. Plan again before you apply.\n`;
   if (
     /does not match|doesn't match|no lock|not found|NoSuchKey|item not found|failed to retrieve lock info[^:]*: unexpected end of JSON input/i.test(
-      said,
+      line,
     )
   )
     throw new Error(`The state of ${run.environment.name} is not locked by ${id}, so nothing was freed.\n${said}`);

@@ -43,7 +43,7 @@ export async function testChart(source: Directory, tag: string | undefined, log:
             tag: candidate,
             values: { podAnnotations: { "helloworld/upgrade": "tested" } },
           };
-          const { summary } = await underLoad(cluster.api, local, () => deploy(upgraded), log);
+          const { summary } = await underLoad(cluster.api, local, log, () => deploy(upgraded));
           await endToEnd(cluster.api, local, candidate, log);
           note(`${released} → ${candidate}; ${summary}`);
         });

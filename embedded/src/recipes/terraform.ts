@@ -1,7 +1,6 @@
 // Terraform, its linter, and its providers, which the provider registry would give otherwise.
-import { arch } from "node:os";
 import { debianBase, debianRoot } from "../debian.js";
-import { type GoBuild, goBuild, isGoBuilt } from "../go.js";
+import { type GoBuild, goArch, goBuild, isGoBuilt } from "../go.js";
 import { type Blob, rootLayer } from "../images.js";
 import { binaries, stamp } from "./parts.js";
 
@@ -54,7 +53,7 @@ export const isProviderBuilt = (one: Provider) => isGoBuilt(providerBuild(one));
 
 /** Where Terraform looks for providers without being told to: its "implied local mirror". */
 export function providerPath({ name, version }: Provider): string {
-  const platform = `linux_${arch() === "x64" ? "amd64" : arch()}`;
+  const platform = `linux_${goArch()}`;
   const folder = `/usr/local/share/terraform/plugins/registry.terraform.io/hashicorp/${name}/${version}/${platform}`;
   return `${folder}/terraform-provider-${name}_v${version}`;
 }

@@ -7,7 +7,7 @@ import { findClusterDrift, summarizeClusterDrift } from "./clusterDrift.js";
 import { underLoad } from "./endToEnd.js";
 import { environment } from "./environments.js";
 import { FLUX_NAMESPACE, reconcile, requestSync, syncKustomization } from "./flux.js";
-import { API } from "./fluxObjects.js";
+import { helmReleaseOf } from "./fluxObjects.js";
 import type { AwaySwitch } from "./gate.js";
 import { commitFile, commitTag, gitContainer, runGit } from "./git.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
@@ -23,7 +23,7 @@ const log = (line: string) => console.log(line);
 const options = { author: "Test <test@helloworld.invalid>", message: "a change of the test", log };
 const secondsSince = (moment: number) => (Date.now() - moment) / 1000;
 
-const release: ObjectReference = { apiVersion: API.HelmRelease, kind: "HelmRelease", namespace, name: helmRelease };
+const release = helmReleaseOf(local);
 
 export async function disturbances(platform: ThrowawayPlatform, registryAway: AwaySwitch, note: Note): Promise<void> {
   await note("changed by hand", () => changedByHand(platform.api));
@@ -136,15 +136,10 @@ async function controllerEnds(platform: ThrowawayPlatform, tag: string) {
   const { api, git, kubeconfig } = platform;
   const target = { api, remote: git.remote, environment: local, log };
   const killed = killController(api, kubeconfig);
-  const { value, summary } = await underLoad(
-    api,
-    local,
-    async () => {
-      const [{ release: out }, kill] = await Promise.all([releaseThroughGit(target, tag), killed]);
-      return { out, kill };
-    },
-    log,
-  );
+  const { value, summary } = await underLoad(api, local, log, async () => {
+    const [{ release: out }, kill] = await Promise.all([releaseThroughGit(target, tag), killed]);
+    return { out, kill };
+  });
   return { tag: value.out.tag, seconds: value.out.seconds, ...value.kill, summary };
 }
 
@@ -212,24 +207,19 @@ async function registryIsAway({ api, git: { remote } }: ThrowawayPlatform, away:
   const target = { api, remote, environment: local, log };
   const edit = (text: string) => setTag(text, tag, local.releaseFile);
   await away.set(true);
-  const { value, summary } = await underLoad(
-    api,
-    local,
-    async () => {
-      const { sha } = await commitFile(remote, local.releaseFile, edit, options);
-      const [out, words] = await Promise.all([
-        waitForTag(target, tag, sha),
-        untilPullFails(api).then(async (said) => {
-          await realClock.sleep(20_000);
-          await away.set(false);
-          return said;
-        }),
-        requestSync(api, local, sha, log),
-      ]);
-      return { out, words };
-    },
-    log,
-  );
+  const { value, summary } = await underLoad(api, local, log, async () => {
+    const { sha } = await commitFile(remote, local.releaseFile, edit, options);
+    const [out, words] = await Promise.all([
+      waitForTag(target, tag, sha),
+      untilPullFails(api).then(async (said) => {
+        await realClock.sleep(20_000);
+        await away.set(false);
+        return said;
+      }),
+      requestSync(api, local, sha, log),
+    ]);
+    return { out, words };
+  });
   return { tag: value.out.tag, seconds: value.out.seconds, said: value.words, summary };
 }
 

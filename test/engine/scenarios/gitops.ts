@@ -58,7 +58,7 @@ async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note):
   const target = { api, remote, environment: local, log };
   const wrong: GitRemote = { ...remote, password: dag.setSecret(`wrong-${randomUUID()}`, "wrong-password-1234") };
   await note("upgraded", async () => {
-    const { value, summary } = await underLoad(api, local, () => releaseThroughGit(target, "v0.2.0"), log);
+    const { value, summary } = await underLoad(api, local, log, () => releaseThroughGit(target, "v0.2.0"));
     return { tag: value.release.tag, changed: value.commit.changed, summary };
   });
   await note("the same tag again", async () => {

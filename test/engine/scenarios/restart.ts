@@ -73,7 +73,7 @@ export async function restartCases(source: Directory): Promise<Record<string, un
       return { silent, ...back, addresses: [address, await addressOf(node.api)], objects: before.length, lost };
     });
     await note("a commit afterwards", async () => {
-      const { value, summary } = await underLoad(node.api, local, () => releaseThroughGit(target(), "v0.2.0"), log);
+      const { value, summary } = await underLoad(node.api, local, log, () => releaseThroughGit(target(), "v0.2.0"));
       return { tag: value.release.tag, changed: value.commit.changed, seconds: value.release.seconds, summary };
     });
     await note("killed in the middle of a release", async () => {
