@@ -1,6 +1,7 @@
 // A cluster that somebody keeps: its kubeconfig works from this host, with RBAC and real certificates.
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:https";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { call, type Running, start } from "./daggerw.js";
@@ -16,23 +17,35 @@ const kernelBefore = kernelSettings();
 let cluster: Running | undefined;
 let access: ReturnType<typeof accessOf>;
 
-// Where nothing is cached yet the sample application is built first.
-beforeAll(() => up(), 300_000);
+beforeAll(() => up());
 
 /** Starts a cluster and waits until its kubeconfig leads to it. */
 async function up(...args: string[]) {
-  cluster = start(["--progress=plain", "call", "cluster", ...args, "up", "--ports", `${PORT}:${PORT}`]);
-  const ended = cluster.outcome.then(({ stderr }) => Promise.reject(new Error(stderr)));
-  // The kubeconfig may still be that of a cluster before: it is this one's when its API server takes it.
-  const reachable = async () => {
-    for (;;) {
-      access = accessOf((await call("kubeconfig", "plaintext")).stdout);
-      if (access && (await api("GET", "/readyz").catch(() => undefined))?.status === 200) return;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  };
-  await Promise.race([reachable(), ended]);
+  const running = start(["--progress=plain", "call", "cluster", ...args, "up", "--ports", `${PORT}:${PORT}`]);
+  cluster = running;
+  const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(stderr)));
+  // Where nothing is cached yet the sample application and the node's images are built first.
+  const deadline = AbortSignal.timeout(600_000);
+  const missed = () => new Error(`The cluster can't be reached. So far it said:\n${running.said()}`);
+  await Promise.race([reachable(deadline).then((reached) => reached || Promise.reject(missed())), ended]);
 }
+
+async function reachable(deadline: AbortSignal): Promise<boolean> {
+  for (; !deadline.aborted; await new Promise((resolve) => setTimeout(resolve, 500))) {
+    // A call for the kubeconfig costs more than a look whether the tunnel is there.
+    if (!(await listening())) continue;
+    // It may still be that of a cluster before: it is this one's when its API server takes it.
+    access = accessOf((await call("kubeconfig", "plaintext")).stdout);
+    if (access && (await api("GET", "/readyz").catch(() => undefined))?.status === 200) return true;
+  }
+  return false;
+}
+
+const listening = () =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(PORT, "127.0.0.1", () => resolve(true));
+    socket.on("error", () => resolve(false)).on("connect", () => socket.destroy());
+  });
 
 async function end() {
   const running = cluster;
@@ -62,11 +75,14 @@ function api(method: string, path: string, options: { body?: object; anonymous?:
   }>((resolve, reject) => {
     const headers = { "content-type": "application/json" };
     const of = options.anonymous ? { ca } : { ca, cert, key };
-    const sent = request({ host: "127.0.0.1", port: PORT, path, method, headers, ...of }, (answer) => {
+    // A tunnel takes a connection before what is behind it answers.
+    const signal = AbortSignal.timeout(30_000);
+    const sent = request({ host: "127.0.0.1", port: PORT, path, method, headers, signal, ...of }, (answer) => {
       let text = "";
       answer.on("data", (data) => {
         text += data;
       });
+      answer.on("error", reject);
       answer.on("end", () =>
         resolve({ status: answer.statusCode ?? 0, body: text.startsWith("{") ? JSON.parse(text) : {} }),
       );

@@ -17,6 +17,8 @@ export interface Running {
   signal(name: NodeJS.Signals): void;
   /** Resolves when stdout or stderr holds the text. */
   says(text: string): Promise<void>;
+  /** The end of what it has said on stderr, so far. */
+  said(): string;
   outcome: Promise<Outcome>;
 }
 
@@ -49,6 +51,7 @@ export function start(args: string[], env: NodeJS.ProcessEnv = {}): Running {
   ended.catch(() => undefined); // only who waits for words that no longer can come wants to know
   return {
     signal: (name) => void process.kill(-(child.pid ?? 0), name),
+    said: () => output.stderr.slice(-8000),
     says: (text) => Promise.race([new Promise<void>((done) => void waiting.push({ text, done })), ended]),
     outcome,
   };
