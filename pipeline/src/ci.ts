@@ -8,7 +8,7 @@ import { type Delivery, type Published, publishTag } from "./delivery.js";
 import { deploy, prepareNamespace, type Target, targetOf } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
 import { type EnvironmentEntry, environment } from "./environments.js";
-import type { TagCommit } from "./git.js";
+import { type Clone, cloneAhead, type TagCommit } from "./git.js";
 import {
   bringOut,
   drawnOut,
@@ -116,7 +116,8 @@ async function open(
   if (bootsNode({ environment: entry, kubeconfig })) {
     const platform = await startPlatform({ source, environment: entry, registry, log });
     note("Flux is ready");
-    return { ...platform, platform, byFlux: true, delivery: { ...delivery, remote: platform.git.remote } };
+    const { remote } = platform.git;
+    return { ...platform, platform, byFlux: true, delivery: { ...delivery, remote, clone: cloneAhead(remote) } };
   }
   const target = await targetOf(kubeconfig, entry, aws);
   const byFlux = await followsGit(target.api, entry, delivery?.remote);
@@ -128,7 +129,8 @@ async function open(
     throw new Error(`Flux runs ${entry.name} from git, and would undo what Helm does: ${way}. Nothing was changed.`);
   }
   note(byFlux ? "Flux follows git" : "no Flux: Helm deploys");
-  return { ...target, byFlux, delivery, lastWords: async () => "", stop: async () => undefined };
+  const ahead = delivery && { ...delivery, clone: cloneAhead(delivery.remote) };
+  return { ...target, byFlux, delivery: ahead, lastWords: async () => "", stop: async () => undefined };
 }
 
 /** The image's digest: what is tested is what promotion must find again. */
@@ -149,11 +151,13 @@ async function findImage(
 type Release = CiOptions & { readonly released: string; readonly digest?: string };
 
 async function release(run: Run, options: Release, target: Open): Promise<Omit<CiResult, "report">> {
-  if (target.byFlux && target.delivery) await releaseByFlux(run, options, target, target.delivery);
-  else {
-    await deployWithHelm(run, options, target);
-    await testEndToEnd(run, options, target);
+  if (target.byFlux && target.delivery) {
+    const clone = await releaseByFlux(run, options, target, target.delivery);
+    const then = { ...target, delivery: { ...target.delivery, clone: Promise.resolve(clone) } };
+    return await run.step("bump prod", async (note) => await bumpProd(options, then, note));
   }
+  await deployWithHelm(run, options, target);
+  await testEndToEnd(run, options, target);
   return await run.step("bump prod", async (note) => await bumpProd(options, target, note));
 }
 
@@ -161,8 +165,12 @@ async function testEndToEnd(run: Run, { environment: entry, tag, log }: CiOption
   await run.step("end to end", async (note) => note(await endToEnd(api, entry, tag, log)));
 }
 
-/** Flux has installed the released tag on its own; the new one is a commit, and so is the way back. */
-async function releaseByFlux(run: Run, options: Release, target: Open, delivery: Delivery): Promise<void> {
+/**
+ * Flux has installed the released tag on its own; the new one is a commit, and so is the way back.
+ *
+ * @returns the branch with that commit
+ */
+async function releaseByFlux(run: Run, options: Release, target: Open, delivery: Delivery): Promise<Clone | undefined> {
   const { source, environment: entry, tag, released, digest, log } = options;
   const { api, platform } = target;
   const timeoutSeconds = await releaseTimeout(source, entry);
@@ -190,6 +198,7 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
       note(`${value}; ${summary}`);
     });
     await testEndToEnd(run, options, target);
+    return made.commit?.clone;
   } catch (error) {
     // A cluster of the run ends with it: nobody waits there for the tag before.
     const failed = !platform && made.commit && { tag, commit: made.commit };

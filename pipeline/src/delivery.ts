@@ -2,7 +2,7 @@ import type { Directory, Secret } from "@dagger.io/dagger";
 import { parse } from "yaml";
 import { type EnvironmentEntry, environment, folderOf } from "./environments.js";
 import { type ReleaseNote, releaseMessage } from "./evidence.js";
-import { type CommitOptions, commitTag, type GitRemote, type TagCommit } from "./git.js";
+import { type Clone, type Commit, type CommitOptions, commitTag, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
 import { openPullRequest, PullRequestError } from "./pullRequest.js";
 import type { Log } from "./steps.js";
@@ -19,6 +19,8 @@ export interface Delivery {
   readonly run?: string;
   /** Whether a protected branch gets a pull request instead; false where none can do, as for a commit that is waited for. */
   readonly pullRequest?: boolean;
+  /** A clone of the remote's branch that was made ahead, for the first commit. */
+  readonly clone?: Promise<Clone | undefined>;
 }
 
 /** A tag that is in git, or on its way there. */
@@ -70,14 +72,14 @@ export async function promotionBranch(source: Directory, environment: Environmen
  * @throws GitError, PullRequestError
  */
 export async function publishTag(
-  { remote, author = PIPELINE_AUTHOR, run, pullRequest }: Delivery,
+  { remote, author = PIPELINE_AUTHOR, run, pullRequest, clone }: Delivery,
   environment: EnvironmentEntry,
   note: Omit<ReleaseNote, "file" | "run">,
   log: Log,
 ): Promise<Published> {
   const { releaseFile } = environment;
   const message = releaseMessage({ ...note, file: releaseFile, ...(run && { run }) });
-  const options = { author, message, log, from: note.rolledBack?.tag };
+  const options = { author, message, log, clone, from: note.rolledBack?.tag };
   try {
     const commit = await commitTag(remote, environment, note.tag, options);
     log(`${releaseFile} → ${note.tag}: ${describeCommit(remote, commit)}`);
@@ -119,6 +121,6 @@ function branchFor({ name }: EnvironmentEntry, { tag, rolledBack }: Pick<Release
 }
 
 /** `committed abc1234 on main of https://…` */
-export function describeCommit({ url, branch }: GitRemote, { sha, changed }: TagCommit): string {
+export function describeCommit({ url, branch }: GitRemote, { sha, changed }: Commit): string {
   return `${changed ? "committed" : "there already, in"} ${sha.slice(0, 7)} on ${branch} of ${url}`;
 }

@@ -24,18 +24,34 @@ export interface CommitOptions {
   /** `Name <address>`. */
   readonly author: string;
   readonly message: string;
+  /** A clone that was made before, which spares the time for one. Where the branch has moved since, a new one is made. */
+  readonly clone?: Promise<Clone | undefined>;
   readonly log: Log;
 }
 
-/** Where a branch stands after a change of a file. */
+/** A branch as it was when it was looked at. */
+export interface Clone {
+  /** Its newest commit. */
+  readonly sha: string;
+  /** Has its files in /work. */
+  readonly container: Container;
+}
+
+/** Where a branch stands after a change. */
 export interface Commit {
   /** The commit that has the change: a new one, or the branch's newest one if that had it already. */
   readonly sha: string;
   readonly changed: boolean;
 }
 
+/** Where a branch stands after a change of a file. */
+export interface FileCommit extends Commit {
+  /** The branch with that commit, for the next one. */
+  readonly clone: Clone;
+}
+
 /** What became of a release file. */
-export interface TagCommit extends Commit {
+export interface TagCommit extends FileCommit {
   /** The tag that it had before. */
   readonly before: string;
 }
@@ -83,9 +99,22 @@ export async function commitFile(
   path: string,
   edit: (text: string) => string,
   options: CommitOptions,
-): Promise<Commit> {
-  return await retried(() => attemptCommit(remote, remote.branch, path, edit, options), path, options);
+): Promise<FileCommit> {
+  const attempt = (clone: Clone) => attemptCommit(remote, clone, { target: remote.branch, path, edit, ...options });
+  const ahead = await options.clone;
+  let next = ahead;
+  const commit = async () => {
+    const clone = next ?? (await cloneOf(remote));
+    next = undefined;
+    const made = await attempt(clone);
+    // That a clone from before has the change already shows nothing of where the branch is by now.
+    return made.changed || clone !== ahead ? made : await attempt(await cloneOf(remote));
+  };
+  return await retried(commit, path, options);
 }
+
+/** Makes a clone for a commit that comes later. A failure is left to the clone that is made then. */
+export const cloneAhead = (remote: GitRemote): Promise<Clone | undefined> => cloneOf(remote).catch(() => undefined);
 
 /**
  * As `commitFile`, on a branch of its own: it begins at the remote's branch if it isn't there yet.
@@ -98,21 +127,22 @@ export async function commitFileToBranch(
   path: string,
   edit: (text: string) => string,
   options: CommitOptions,
-): Promise<Commit> {
+): Promise<FileCommit> {
   try {
-    return await commitFile({ ...remote, branch }, path, edit, options);
+    return await commitFile({ ...remote, branch }, path, edit, { ...options, clone: undefined });
   } catch (error) {
     if (!(error instanceof GitError) || error.problem !== "branch") throw error;
-    return await retried(() => attemptCommit(remote, branch, path, edit, options), path, options);
+    const commit = async () => attemptCommit(remote, await cloneOf(remote), { target: branch, path, edit, ...options });
+    return await retried(commit, path, options);
   }
 }
 
 /** Tries again what others overtook, on top of theirs. */
-export async function retried(
-  attempted: () => Promise<Commit>,
+export async function retried<T>(
+  attempted: () => Promise<T>,
   what: string,
   options: Pick<CommitOptions, "log">,
-): Promise<Commit> {
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await attempted();
@@ -150,27 +180,35 @@ export async function commitTag(
   return { ...commit, before };
 }
 
-/** One clone of the remote's branch, one change, one push to `target`. */
+async function cloneOf(remote: GitRemote): Promise<Clone> {
+  const { stdout, container } = await runGit(remote, gitContainer(remote), CLONE);
+  return { sha: stdout.trim(), container };
+}
+
+/** One change in a clone of the remote's branch, one push to `target`. */
 async function attemptCommit(
   remote: GitRemote,
-  target: string,
-  path: string,
-  edit: (text: string) => string,
-  { author, message }: CommitOptions,
-): Promise<Commit> {
-  const cloned = await runGit(remote, gitContainer(remote), CLONE);
-  const head = cloned.stdout.trim();
-  const text = await textOf(remote, cloned.container, path);
+  clone: Clone,
+  {
+    target,
+    path,
+    edit,
+    author,
+    message,
+  }: CommitOptions & { target: string; path: string; edit: (text: string) => string },
+): Promise<FileCommit> {
+  const text = await textOf(remote, clone.container, path);
   const changed = edit(text);
-  if (changed === text) return { sha: head, changed: false };
-  const edited = uncached(cloned.container)
+  if (changed === text) return { sha: clone.sha, changed: false, clone };
+  const edited = uncached(clone.container)
     .withWorkdir("/work")
     .withNewFile(path, changed)
     .withEnvVariable("FILE", path)
     .withEnvVariable("TARGET", target)
     .withEnvVariable("MESSAGE", message);
-  const pushed = await runGit({ ...remote, branch: target }, withAuthor(edited, author), PUSH);
-  return { sha: pushed.stdout.trim(), changed: true };
+  const { stdout, container } = await runGit({ ...remote, branch: target }, withAuthor(edited, author), PUSH);
+  const sha = stdout.trim();
+  return { sha, changed: true, clone: { sha, container } };
 }
 
 /** Runs a script with git in it, and explains its failure. */

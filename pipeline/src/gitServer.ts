@@ -82,6 +82,7 @@ function repositoryOf(source: Directory, [branch = "", ...others]: readonly stri
     "git --git-dir=/bare --work-tree=/source add --all",
     "git --git-dir=/bare --work-tree=/source commit --quiet --message 'The working tree'",
     "rm /bare/index",
+    "git --git-dir=/bare repack -adq", // each clone would look for deltas anew, half a second of a processor
     'for other in "$@"; do git --git-dir=/bare branch -- "$other"; done',
   ];
   let container = dag

@@ -107,7 +107,7 @@ export async function takeBack(target: GitopsTarget, { tag, commit }: FailedTag)
   const message = releaseMessage({ file, tag: to, rolledBack: { tag, commit: commit.sha }, ...(run && { run }) });
   const reverted = await withAdvice(() => commitFile(remote, file, edit, { author, message, log }), stillThere);
   if (present !== tag) return `${file} has ${present} by now, and was left alone`;
-  log(`${file} → ${to}: ${describeCommit(remote, { ...reverted, before: tag })}`);
+  log(`${file} → ${to}: ${describeCommit(remote, reverted)}`);
   const { seconds } = await withAdvice(
     () => bringOut(target, to, reverted.sha),
     // No rollback: that would go back one more.

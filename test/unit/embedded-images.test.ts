@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { assemble, changedPaths, parseReference, store, treeLayer } from "../../embedded/src/images.js";
+import { assemble, changedPaths, parseReference, rootLayer, store, treeLayer } from "../../embedded/src/images.js";
 import { mirror, mirrorPort } from "../../embedded/src/mirror.js";
 import { recipes } from "../../embedded/src/recipes/index.js";
 import { pinned } from "../../embedded/src/recipes/parts.js";
@@ -153,6 +153,15 @@ test("a layer holds what it should, as root's", async () => {
     ["-rw-r--r--", "0/0", "./etc/motd"],
     ["drwxrwxrwt", "0/0", "./tmp/"],
   ]);
+});
+
+test("a layer of a Debian root has no command with which the engine would add a host's authorities in containers of their own", async () => {
+  const root = join(temporaryFolder(), "root");
+  mkdirSync(join(root, "usr/sbin"), { recursive: true });
+  for (const name of ["update-ca-certificates", "other"]) writeFileSync(join(root, "usr/sbin", name), "#!/bin/sh\n");
+  const { path } = await rootLayer("test", { root });
+  const names = execFileSync("tar", ["-tf", path], { encoding: "utf8" }).trim().split("\n");
+  expect(names).toEqual(["./usr/", "./usr/sbin/", "./usr/sbin/other"]);
 });
 
 test("of a root that was copied from another, only what changed is packed", () => {

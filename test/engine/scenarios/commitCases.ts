@@ -5,7 +5,7 @@ import { collector, type Note } from "./cases.js";
 import { type Delivery, followedBy, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
 import { environment } from "./environments.js";
 import { releaseMessage, tagAfter } from "./evidence.js";
-import type { GitRemote } from "./git.js";
+import { cloneAhead, type GitRemote } from "./git.js";
 import { historyOf } from "./gitHistory.js";
 import { commitsAhead, mergeTo } from "./gitMerge.js";
 import { files, guarded } from "./guardedGit.js";
@@ -39,6 +39,14 @@ export async function commitCases(source: Directory): Promise<Record<string, unk
       return new Set(outcomes.filter(({ changed }) => changed).map(({ sha }) => sha)).size;
     });
     await note("after the race", () => files(remote));
+    await note("from a clone that others have overtaken", async () => {
+      const clone = cloneAhead(remote);
+      await clone;
+      await bump("v0.4.0", {}, dev);
+      const [again, other] = [await bump("v0.3.0", { clone }, dev), await bump("v0.5.0", { clone }, dev)];
+      const next = await bump("v0.3.0", { clone: Promise.resolve(other.clone) }, dev);
+      return [again, other, next].map(({ changed }) => changed);
+    });
     await note("back", back);
     await note("further back", back);
     await note("no further", back);
