@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/sequencer.js";
 
 /** Tests with the real engine: groups one after the other, and in one as many files at the same time as `maxWorkers` says. */
 const engineProject = (name: string, groupOrder: number, maxWorkers: number) => ({
@@ -18,6 +19,7 @@ const engineProject = (name: string, groupOrder: number, maxWorkers: number) => 
 export default defineConfig({
   test: {
     reporters: ["default", "./test/summary.ts"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       // They take seconds; what is beside them on the machine may make them slower.
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000 } },
