@@ -20,6 +20,15 @@ const moduleDir = join(embeddedDir, "..", "pipeline");
 /** What Node links to, and what a shell needs: taken from Debian. */
 const LIBRARIES = ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "libstdc++.so.6", "libgcc_s.so.1"];
 
+/**
+ * What no call reads: the engine unpacks the image, file by file, before its first call. Node takes build/src of
+ * OpenTelemetry's packages, and esbuild build/esm.
+ */
+const UNREAD = {
+  files: ["*.map", "*.md", "*.d.ts", "*.d.mts", "*.d.cts"],
+  folders: ["*/@opentelemetry/*/build/esnext"],
+};
+
 /** The content folder and the digest of the image's manifest. */
 export async function sdkContent(): Promise<{ content: string; digest: string }> {
   const base = await baseLayer();
@@ -50,7 +59,7 @@ async function baseLayer(): Promise<string> {
   const files = [join(sdkDir, "package-lock.json"), join(moduleDir, "package-lock.json")];
   return await built(
     "sdk-base",
-    { files, values: [binaries, root, NODE_VERSION, LIBRARIES] },
+    { files, values: [binaries, root, NODE_VERSION, LIBRARIES, UNREAD] },
     async (outDir, detail) => {
       const image = join(outDir, "image");
       const rootfs = join(image, "rootfs");
@@ -107,14 +116,19 @@ async function npmPackages(from: string, to: string) {
   await $({ quiet: true, cwd: to, env: npmEnvironment() })`npm ci --omit=dev --no-audit --no-fund --no-bin-links`;
 }
 
-/** Removes what no call reads: the engine unpacks the image at its first start. */
 async function slim(rootfs: string) {
-  const names = ["*.map", "*.md", "*.d.ts", "*.d.mts", "*.d.cts"].flatMap((name) => ["-o", "-name", name]).slice(1);
+  const any = (test: string, patterns: string[]) => [
+    "(",
+    ...patterns.flatMap((pattern) => ["-o", test, pattern]).slice(1),
+    ")",
+  ];
   for (const dir of ["sdk/node_modules", "packages/node_modules"]) {
+    const folder = join(rootfs, dir);
+    await $({ quiet: true })`find ${folder} -type d ${any("-path", UNREAD.folders)} -prune -exec rm -r {} +`;
     // The compiler's lib.*.d.ts are what the introspector reads.
     await $({
       quiet: true,
-    })`find ${join(rootfs, dir)} -type f ${["(", ...names, ")"]} -not -path ${"*/typescript/lib/lib.*"} -delete`;
+    })`find ${folder} -type f ${any("-name", UNREAD.files)} -not -path ${"*/typescript/lib/lib.*"} -delete`;
   }
 }
 
