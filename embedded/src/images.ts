@@ -97,30 +97,52 @@ export type RootLayer = {
   /** Paths that are left out, and sed-like replacements of paths, as tar's --transform takes them. */
   without?: RegExp;
   moved?: string[];
+  /** Whether the command that makes certificate authorities known stays, where something in the image calls it. */
+  updatesAuthorities?: boolean;
 };
 
 /**
  * On a host with authorities of its own the engine adds them to every container that it runs, and takes them away afterwards.
  * With Debian's command in the image that is two more containers and two seconds each time; without it the engine does it
- * itself (cacerts.go of 0.21.8).
+ * itself (engineutil/cacerts/distros.go of 0.21.8).
  */
 const UPDATES_AUTHORITIES = "/usr/sbin/update-ca-certificates";
 
+/** Where images have the certificate authorities. */
+export const certificates = "/etc/ssl/certs/ca-certificates.crt";
+
 /** A layer with a Debian root, or with what it has over the base that it was copied from. */
-export function rootLayer(name: string, { root, base, without, moved = [] }: RootLayer): Promise<Blob> {
+export function rootLayer(name: string, { root, base, without, moved = [], ...options }: RootLayer): Promise<Blob> {
+  const { updatesAuthorities = false } = options;
   const roots = [root, base].map((path) => path && basename(dirname(path)));
-  const inputs = { values: [roots, `${without}`, moved, UPDATES_AUTHORITIES] };
+  const inputs = { values: [roots, `${without}`, moved, updatesAuthorities, ROOT_LAYER_VERSION] };
   return layer(name, inputs, async (outDir, tar) => {
-    const paths = changedPaths(root, base).filter((path) => path !== UPDATES_AUTHORITIES && !without?.test(path));
+    const leftOut = (path: string) =>
+      without?.test(path) || path === certificates || (path === UPDATES_AUTHORITIES && !updatesAuthorities);
+    const paths = changedPaths(root, base);
     const list = join(outDir, "paths");
-    writeFileSync(list, paths.map((path) => `.${path}\0`).join(""));
+    const packed = paths.filter((path) => !leftOut(path));
+    writeFileSync(list, packed.map((path) => `.${path}\0`).join(""));
     const transforms = moved.map((expression) => `--transform=${expression}`);
     await $({
       quiet: true,
     })`tar ${tarOptions} -C ${root} --no-recursion ${transforms} --null --files-from ${list} -cf ${tar}`;
     rmSync(list);
+    if (paths.includes(certificates)) await addAuthorities(root, outDir, tar);
   });
 }
+
+/** An empty line at the end: by it the engine tells what it has added from what was there, and takes no more and no less away. */
+async function addAuthorities(root: string, outDir: string, tar: string) {
+  const folder = join(outDir, "more");
+  mkdirSync(dirname(join(folder, certificates)), { recursive: true });
+  writeFileSync(join(folder, certificates), `${readFileSync(join(root, certificates), "utf8").trimEnd()}\n\n`);
+  await $({ quiet: true })`tar ${tarOptions} --owner=0 --group=0 -C ${folder} -rf ${tar} .${certificates}`;
+  rmSync(folder, { recursive: true });
+}
+
+/** Part of the hash of layers of Debian roots: change it when what is above does other things to them. */
+const ROOT_LAYER_VERSION = 2;
 
 const tarOptions = [
   "--format=gnu",

@@ -2,7 +2,7 @@ import type { Directory, Secret } from "@dagger.io/dagger";
 import { parse } from "yaml";
 import { type EnvironmentEntry, environment, folderOf } from "./environments.js";
 import { type ReleaseNote, releaseMessage } from "./evidence.js";
-import { type Clone, type Commit, type CommitOptions, commitTag, type GitRemote, type TagCommit } from "./git.js";
+import { type Clone, type Commit, commitTag, type FileCommitOptions, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
 import { openPullRequest, PullRequestError } from "./pullRequest.js";
 import type { Log } from "./steps.js";
@@ -104,7 +104,7 @@ async function proposeTag(
   remote: GitRemote,
   environment: EnvironmentEntry,
   tag: string,
-  options: CommitOptions & { readonly from?: string; readonly branch: string },
+  options: FileCommitOptions & { readonly from?: string; readonly branch: string },
 ): Promise<Published> {
   const { branch, message, log } = options;
   log(`${remote.branch} is protected: ${tag} goes to the branch ${branch}, for a pull request`);

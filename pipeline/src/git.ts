@@ -24,13 +24,18 @@ export interface CommitOptions {
   /** `Name <address>`. */
   readonly author: string;
   readonly message: string;
-  /** A clone that was made before, which spares the time for one. Where the branch has moved since, a new one is made. */
-  readonly clone?: Promise<Clone | undefined>;
   readonly log: Log;
+}
+
+/** How a file is changed. */
+export interface FileCommitOptions extends CommitOptions {
+  /** A clone of the branch that was made before, which spares the time for one. Where the branch has moved since, a new one is made. */
+  readonly clone?: Promise<Clone | undefined>;
 }
 
 /** A branch as it was when it was looked at. */
 export interface Clone {
+  readonly branch: string;
   /** Its newest commit. */
   readonly sha: string;
   /** Has its files in /work. */
@@ -71,13 +76,15 @@ export const endingIn1 = (script: string) => `{\n${script}\n} || {
 /** A clone into /work, within the limit. */
 export const gitClone = (options: string) => `timeout ${LIMIT_S} git clone --quiet --no-tags ${options} "$URL" /work`;
 
-/** A push within the limit, to the branch in $TARGET. */
+/** A push within the limit, to the branch in $TARGET, and never forced. */
 export const gitPush = (what: string, options = "") =>
   `timeout ${LIMIT_S} git push --quiet ${options} origin "${what}:refs/heads/$TARGET"`;
 
 const CLONE = endingIn1(`${gitClone('--depth 1 --single-branch --branch "$BRANCH"')} && git -C /work rev-parse HEAD`);
+/** A lease forces nothing, as the commit follows on what it expects; without it, commits that were taken off the branch would come back. */
+const LEASE = `\${EXPECTED:+--force-with-lease="refs/heads/$TARGET:$EXPECTED"}`;
 const PUSH = endingIn1(
-  `git commit --quiet --message "$MESSAGE" -- "$FILE" && ${gitPush("HEAD")} && git rev-parse HEAD`,
+  `git commit --quiet --message "$MESSAGE" -- "$FILE" && ${gitPush("HEAD", LEASE)} && git rev-parse HEAD`,
 );
 const ASK_PASS = `#!/bin/sh
 case $1 in
@@ -98,19 +105,29 @@ export async function commitFile(
   remote: GitRemote,
   path: string,
   edit: (text: string) => string,
-  options: CommitOptions,
+  options: FileCommitOptions,
 ): Promise<FileCommit> {
-  const attempt = (clone: Clone) => attemptCommit(remote, clone, { target: remote.branch, path, edit, ...options });
-  const ahead = await options.clone;
-  let next = ahead;
+  const change = { target: remote.branch, path, edit, ...options };
+  let ahead = await options.clone;
+  if (ahead?.branch !== remote.branch) ahead = undefined;
   const commit = async () => {
-    const clone = next ?? (await cloneOf(remote));
-    next = undefined;
-    const made = await attempt(clone);
-    // That a clone from before has the change already shows nothing of where the branch is by now.
-    return made.changed || clone !== ahead ? made : await attempt(await cloneOf(remote));
+    const clone = ahead;
+    ahead = undefined;
+    const early = clone && (await commitFrom(clone, remote, change));
+    return early ?? (await attemptCommit(remote, await cloneOf(remote), change));
   };
   return await retried(commit, path, options);
+}
+
+/** A commit in a clone from before; nothing when it has the change already or has another fault, which may be gone by now. */
+async function commitFrom(clone: Clone, remote: GitRemote, change: Change): Promise<FileCommit | undefined> {
+  try {
+    const made = await attemptCommit(remote, clone, change);
+    return made.changed ? made : undefined;
+  } catch (error) {
+    if (error instanceof GitError) throw error;
+    return undefined;
+  }
 }
 
 /** Makes a clone for a commit that comes later. A failure is left to the clone that is made then. */
@@ -129,7 +146,7 @@ export async function commitFileToBranch(
   options: CommitOptions,
 ): Promise<FileCommit> {
   try {
-    return await commitFile({ ...remote, branch }, path, edit, { ...options, clone: undefined });
+    return await commitFile({ ...remote, branch }, path, edit, options);
   } catch (error) {
     if (!(error instanceof GitError) || error.problem !== "branch") throw error;
     const commit = async () => attemptCommit(remote, await cloneOf(remote), { target: branch, path, edit, ...options });
@@ -165,7 +182,7 @@ export async function commitTag(
   remote: GitRemote,
   { releaseFile }: EnvironmentEntry,
   tag: string,
-  { from, branch, ...options }: CommitOptions & { from?: string; branch?: string },
+  { from, branch, ...options }: FileCommitOptions & { from?: string; branch?: string },
 ): Promise<TagCommit> {
   let before = tag;
   const edit = (text: string) => {
@@ -182,21 +199,19 @@ export async function commitTag(
 
 async function cloneOf(remote: GitRemote): Promise<Clone> {
   const { stdout, container } = await runGit(remote, gitContainer(remote), CLONE);
-  return { sha: stdout.trim(), container };
+  return { branch: remote.branch, sha: stdout.trim(), container };
+}
+
+/** What is changed, and the branch that gets it. */
+interface Change extends CommitOptions {
+  readonly target: string;
+  readonly path: string;
+  readonly edit: (text: string) => string;
 }
 
 /** One change in a clone of the remote's branch, one push to `target`. */
-async function attemptCommit(
-  remote: GitRemote,
-  clone: Clone,
-  {
-    target,
-    path,
-    edit,
-    author,
-    message,
-  }: CommitOptions & { target: string; path: string; edit: (text: string) => string },
-): Promise<FileCommit> {
+async function attemptCommit(remote: GitRemote, clone: Clone, change: Change): Promise<FileCommit> {
+  const { target, path, edit, author, message } = change;
   const text = await textOf(remote, clone.container, path);
   const changed = edit(text);
   if (changed === text) return { sha: clone.sha, changed: false, clone };
@@ -205,10 +220,11 @@ async function attemptCommit(
     .withNewFile(path, changed)
     .withEnvVariable("FILE", path)
     .withEnvVariable("TARGET", target)
+    .withEnvVariable("EXPECTED", target === clone.branch ? clone.sha : "")
     .withEnvVariable("MESSAGE", message);
   const { stdout, container } = await runGit({ ...remote, branch: target }, withAuthor(edited, author), PUSH);
   const sha = stdout.trim();
-  return { sha, changed: true, clone: { sha, container } };
+  return { sha, changed: true, clone: { branch: target, sha, container } };
 }
 
 /** Runs a script with git in it, and explains its failure. */

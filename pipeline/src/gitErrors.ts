@@ -32,7 +32,7 @@ const problems: readonly [GitProblem, RegExp][] = [
   ["protected", /protected branch|GH006|GH013|rule violations|pre-receive hook declined/i],
   [
     "overtaken",
-    /\(fetch first\)|\(non-fast-forward\)|cannot lock ref|failed to update ref|incorrect old value|reference already exists/i,
+    /\(fetch first\)|\(stale info\)|\(non-fast-forward\)|cannot lock ref|failed to update ref|incorrect old value|reference already exists/i,
   ],
   ["forbidden", /error: 403|Permission to .* denied|write access to repository not granted|not allowed to push/i],
   [

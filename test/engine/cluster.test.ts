@@ -17,17 +17,22 @@ const kernelBefore = kernelSettings();
 let cluster: Running | undefined;
 let access: ReturnType<typeof accessOf>;
 
-beforeAll(() => up());
+// Where nothing is cached yet the sample application and the node's images are built first.
+beforeAll(() => up(600));
 
 /** Starts a cluster and waits until its kubeconfig leads to it. */
-async function up(...args: string[]) {
+async function up(seconds: number, ...args: string[]) {
   const running = start(["--progress=plain", "call", "cluster", ...args, "up", "--ports", `${PORT}:${PORT}`]);
   cluster = running;
+  const over = new AbortController();
   const ended = running.outcome.then(({ stderr }) => Promise.reject(new Error(stderr)));
-  // Where nothing is cached yet the sample application and the node's images are built first.
-  const deadline = AbortSignal.timeout(600_000);
   const missed = () => new Error(`The cluster can't be reached. So far it said:\n${running.said()}`);
-  await Promise.race([reachable(deadline).then((reached) => reached || Promise.reject(missed())), ended]);
+  const waiting = reachable(AbortSignal.any([AbortSignal.timeout(seconds * 1000), over.signal]));
+  try {
+    await Promise.race([waiting.then((reached) => reached || Promise.reject(missed())), ended]);
+  } finally {
+    over.abort();
+  }
 }
 
 async function reachable(deadline: AbortSignal): Promise<boolean> {
@@ -152,7 +157,7 @@ describe("a cluster with a name", () => {
 
   it("goes on with its pods when it is started again, until it is removed", async () => {
     await end();
-    await up("--name", name);
+    await up(150, "--name", name);
     await startApp();
     const uid = await appUid();
     const refused = await call("remove-cluster", "--name", name);
@@ -160,7 +165,7 @@ describe("a cluster with a name", () => {
     expect(refused.stderr).toContain(`The cluster ${name} is running`);
 
     await end();
-    await up("--name", name);
+    await up(150, "--name", name);
     await expect.poll(appStatus, { timeout: 120_000 }).toMatch(/"ready":true.*"restartCount":1/s);
     expect(await appUid()).toBe(uid);
 

@@ -68,7 +68,12 @@ describe("commits to release files", () => {
       again: false,
       racing: 2, // five clients, two files
       "after the race": { dev: "v0.3.0 after 2 commits", prod: "v0.3.0 after 3 commits" },
-      "from a clone that others have overtaken": [true, true, true],
+      "from a clone that others have overtaken": [
+        { changed: true, overtaken: 0 }, // it had the tag already, and the branch no longer
+        { changed: true, overtaken: 1 },
+        { changed: true, overtaken: 0 },
+      ],
+      "what was taken off the branch meanwhile": { dev: "v0.7.0 after 7 commits", prod: "v0.3.0 after 3 commits" },
       back: expect.stringContaining("v0.3.0 → v0.2.0 by"),
       "further back": expect.stringContaining("v0.2.0 → v0.1.0 by"),
       "no further": expect.stringMatching(/no good tag before it.*It had: v0\.2\.0, v0\.3\.0.*--tag/),
@@ -79,8 +84,8 @@ describe("commits to release files", () => {
       protected: expect.stringMatching(/main, which is protected[\s\S]*--pull-request/),
       "pull request": expect.stringMatching(/api\.github\.com[\s\S]*compare\/main\.\.\.release\/prod-v0\.4\.0/),
       "pull request again": expect.stringMatching(/release\/prod-v0\.4\.0/),
-      "its branch": { dev: "v0.3.0 after 6 commits", prod: "v0.4.0 after 7 commits" },
-      main: { dev: "v0.3.0 after 6 commits", prod: "v0.3.0 after 6 commits" },
+      "its branch": { dev: "v0.7.0 after 7 commits", prod: "v0.4.0 after 7 commits" },
+      main: { dev: "v0.7.0 after 7 commits", prod: "v0.3.0 after 6 commits" },
       gone: expect.stringContaining("does not answer"),
     });
   });

@@ -155,13 +155,27 @@ test("a layer holds what it should, as root's", async () => {
   ]);
 });
 
-test("a layer of a Debian root has no command with which the engine would add a host's authorities in containers of their own", async () => {
+test("in a layer of a Debian root the engine can add a host's authorities by itself, and take them away again", async () => {
   const root = join(temporaryFolder(), "root");
-  mkdirSync(join(root, "usr/sbin"), { recursive: true });
+  for (const folder of ["usr/sbin", "etc/ssl/certs"]) mkdirSync(join(root, folder), { recursive: true });
   for (const name of ["update-ca-certificates", "other"]) writeFileSync(join(root, "usr/sbin", name), "#!/bin/sh\n");
+  writeFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), "one\ntwo\n");
+  const list = (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).trim().split("\n");
   const { path } = await rootLayer("test", { root });
-  const names = execFileSync("tar", ["-tf", path], { encoding: "utf8" }).trim().split("\n");
-  expect(names).toEqual(["./usr/", "./usr/sbin/", "./usr/sbin/other"]);
+  expect(list(path)).toEqual([
+    "./etc/",
+    "./etc/ssl/",
+    "./etc/ssl/certs/",
+    "./usr/",
+    "./usr/sbin/",
+    "./usr/sbin/other",
+    "./etc/ssl/certs/ca-certificates.crt",
+  ]);
+  expect(execFileSync("tar", ["-xOf", path, "./etc/ssl/certs/ca-certificates.crt"], { encoding: "utf8" })).toBe(
+    "one\ntwo\n\n",
+  );
+  const engines = await rootLayer("test", { root, updatesAuthorities: true });
+  expect(list(engines.path)).toContain("./usr/sbin/update-ca-certificates");
 });
 
 test("of a root that was copied from another, only what changed is packed", () => {

@@ -47,7 +47,11 @@ export const daggerEngine: Recipe = {
       const { content } = await sdkContent();
       return [
         await debianLayer(),
-        await rootLayer("engine-packages", { root: await engineRoot(), base: await debianBase() }),
+        await rootLayer("engine-packages", {
+          root: await engineRoot(),
+          base: await debianBase(),
+          updatesAuthorities: true, // the engine calls it when it starts
+        }),
         await binaries("engine", engineBinaries(), {
           "/usr/local/bin/dagger-engine": "engine",
           "/usr/local/bin/dagger-init": "init",

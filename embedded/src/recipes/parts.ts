@@ -5,7 +5,7 @@ import { $ } from "zx";
 import { embeddedDir } from "../cache.js";
 import { debianBase, debianRoot } from "../debian.js";
 import { goBuild } from "../go.js";
-import { type Blob, type Entry, keyOf, rootLayer, treeLayer } from "../images.js";
+import { type Blob, certificates, type Entry, keyOf, rootLayer, treeLayer } from "../images.js";
 
 /** The version that a wrapper module in embedded/go pins a module to. */
 export function pinned(wrapper: string, module: string): string {
@@ -71,8 +71,6 @@ export async function binaries(name: string, folder: Promise<string>, files: Rec
 export const toolsRoot = () => debianRoot("tools", ["busybox-static", "ca-certificates", "shellcheck"]);
 
 export const debianLayer = async () => rootLayer("debian", { root: await debianBase() });
-
-export const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 const accounts: Record<string, Entry> = {
   "/etc/passwd": {

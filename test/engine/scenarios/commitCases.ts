@@ -5,10 +5,10 @@ import { collector, type Note } from "./cases.js";
 import { type Delivery, followedBy, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
 import { environment } from "./environments.js";
 import { releaseMessage, tagAfter } from "./evidence.js";
-import { cloneAhead, type GitRemote } from "./git.js";
+import { type Clone, cloneAhead, type GitRemote } from "./git.js";
 import { historyOf } from "./gitHistory.js";
 import { commitsAhead, mergeTo } from "./gitMerge.js";
-import { files, guarded } from "./guardedGit.js";
+import { files, guarded, takeOff } from "./guardedGit.js";
 import { requireNotTakenBack } from "./promotionProof.js";
 import { toMarkdown } from "./report.js";
 import { rollback } from "./rollback.js";
@@ -40,12 +40,28 @@ export async function commitCases(source: Directory): Promise<Record<string, unk
     });
     await note("after the race", () => files(remote));
     await note("from a clone that others have overtaken", async () => {
+      const said: string[] = [];
+      const from = async (tag: string, clone: Promise<Clone | undefined>) => {
+        const note = { tag, passed: "dev", digest: DIGEST };
+        const { changed, clone: next } = await publishTag({ ...delivery, clone }, dev, note, (line) => said.push(line));
+        return {
+          changed,
+          next,
+          overtaken: said.splice(0).filter((line) => line.includes("another push was first")).length,
+        };
+      };
       const clone = cloneAhead(remote);
       await clone;
       await bump("v0.4.0", {}, dev);
-      const [again, other] = [await bump("v0.3.0", { clone }, dev), await bump("v0.5.0", { clone }, dev)];
-      const next = await bump("v0.3.0", { clone: Promise.resolve(other.clone) }, dev);
-      return [again, other, next].map(({ changed }) => changed);
+      const [again, other] = [await from("v0.3.0", clone), await from("v0.5.0", clone)];
+      const next = await from("v0.3.0", Promise.resolve(other.next));
+      return [again, other, next].map(({ changed, overtaken }) => ({ changed, overtaken }));
+    });
+    await note("what was taken off the branch meanwhile", async () => {
+      const { clone } = await bump("v0.6.0", {}, dev);
+      await takeOff(remote);
+      await bump("v0.7.0", { clone: Promise.resolve(clone) }, dev);
+      return await files(remote);
     });
     await note("back", back);
     await note("further back", back);

@@ -4,7 +4,7 @@ import { type Directory, dag } from "@dagger.io/dagger";
 import { repositoryOf } from "./delivery.js";
 import { environment } from "./environments.js";
 import { tagAfter } from "./evidence.js";
-import type { GitRemote } from "./git.js";
+import { endingIn1, type GitRemote, gitClone, gitContainer, runGit } from "./git.js";
 import { historyOf } from "./gitHistory.js";
 import { gitServerContainer, startedGitServer } from "./gitServer.js";
 import { switches } from "./switches.js";
@@ -50,4 +50,10 @@ export async function guarded(source: Directory) {
     protect: (on: boolean) => set("prod", on),
     protectAll: () => set("main", true),
   };
+}
+
+/** Takes the newest commit off the branch, as somebody may who has the right to force a push. */
+export async function takeOff(remote: GitRemote): Promise<void> {
+  const push = 'git -C /work push --quiet --force origin "HEAD^:refs/heads/$BRANCH"';
+  await runGit(remote, gitContainer(remote), endingIn1(`${gitClone('--branch "$BRANCH"')} && ${push}`));
 }
