@@ -21,9 +21,10 @@ export const engineVersion = (
 /** The address of the engine's bridge: where containers in the engine reach this host. */
 export const bridgeAddress = "10.87.0.1";
 
-const START_TIMEOUT_MS = 60_000;
-/** The engine takes about 16 s from SIGTERM to its end: it finishes what it writes. */
-const STOP_TIMEOUT_MS = 60_000;
+/** After one that was killed it empties its cache first, a minute and more for a large one; what can't start ends by itself. */
+const START_TIMEOUT_MS = 600_000;
+/** It finishes what it writes, and takes its idle network namespaces down one by one: 25 s after a long run. */
+const STOP_TIMEOUT_MS = 120_000;
 
 /** The engine's and the CLI's binaries. */
 export function engineBinaries(): Promise<string> {
@@ -79,7 +80,8 @@ export async function startEngine(parts: EngineParts): Promise<void> {
   }
   if (running) await stopEngine();
   refuseEnginesResolver();
-  await step("start the engine", async () => {
+  await step("start the engine", async (detail) => {
+    if (existsSync(engineFiles.pid)) detail("the one before was killed, and its cache is emptied first");
     await removeNetwork(); // of an engine that was killed
     const pid = await insideOf(spawnEngine(parts));
     writeFileSync(engineFiles.pid, `${pid}`);
