@@ -23,6 +23,7 @@ export const bridgeAddress = "10.87.0.1";
 
 /** After one that was killed it empties its cache first, a minute and more for a large one; what can't start ends by itself. */
 const START_TIMEOUT_MS = 600_000;
+const NAMESPACES_TIMEOUT_MS = 60_000;
 /** It finishes what it writes, and takes its idle network namespaces down one by one: 25 s after a long run. */
 const STOP_TIMEOUT_MS = 120_000;
 
@@ -149,7 +150,7 @@ function spawnEngine({ binaries, root, sdk, mirror }: EngineParts): number {
 
 /** The first process inside of the namespaces that `unshare` has made, as this host numbers it. */
 async function insideOf(unshare: number): Promise<number> {
-  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline && alive(unshare); await sleep(20)) {
+  for (const deadline = Date.now() + NAMESPACES_TIMEOUT_MS; Date.now() < deadline && alive(unshare); await sleep(20)) {
     const [child] = readFileSync(`/proc/${unshare}/task/${unshare}/children`, "utf8").split(" ");
     if (child) return Number(child);
   }

@@ -112,10 +112,12 @@ const UPDATES_AUTHORITIES = "/usr/sbin/update-ca-certificates";
 export const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /** A layer with a Debian root, or with what it has over the base that it was copied from. */
-export function rootLayer(name: string, { root, base, without, moved = [], ...options }: RootLayer): Promise<Blob> {
-  const { updatesAuthorities = false } = options;
+export function rootLayer(
+  name: string,
+  { root, base, without, moved = [], updatesAuthorities = false }: RootLayer,
+): Promise<Blob> {
   const roots = [root, base].map((path) => path && basename(dirname(path)));
-  const inputs = { values: [roots, `${without}`, moved, updatesAuthorities, ROOT_LAYER_VERSION] };
+  const inputs = { values: [roots, `${without}`, moved, updatesAuthorities, rootLayerVersion] };
   return layer(name, inputs, async (outDir, tar) => {
     const leftOut = (path: string) =>
       without?.test(path) || path === certificates || (path === UPDATES_AUTHORITIES && !updatesAuthorities);
@@ -142,7 +144,7 @@ async function addAuthorities(root: string, outDir: string, tar: string) {
 }
 
 /** Part of the hash of layers of Debian roots: change it when what is above does other things to them. */
-const ROOT_LAYER_VERSION = 2;
+const rootLayerVersion = 2;
 
 const tarOptions = [
   "--format=gnu",

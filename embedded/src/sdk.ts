@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { embeddedDir } from "./cache.js";
 import { engineBinaries, engineRoot } from "./engine.js";
-import { assemble } from "./images.js";
+import { assemble, certificates } from "./images.js";
 import { nodeBinary, npmEnvironment } from "./node.js";
 import { built, sha256File } from "./steps.js";
 
@@ -103,7 +103,7 @@ function systemFiles(root: string, rootfs: string) {
   }
   const loader = arch() === "arm64" ? "usr/lib/ld-linux-aarch64.so.1" : "usr/lib64/ld-linux-x86-64.so.2";
   cpSync(join(root, loader), join(rootfs, loader), { dereference: true });
-  cpSync(join(root, "etc/ssl/certs/ca-certificates.crt"), join(rootfs, "etc/ssl/certs/ca-certificates.crt"));
+  cpSync(join(root, certificates), join(rootfs, certificates));
   writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
   writeFileSync(join(rootfs, "etc/group"), "root:x:0:\n");
   writeFileSync(join(rootfs, "etc/nsswitch.conf"), "hosts: files dns\n");

@@ -151,14 +151,15 @@ async function findImage(
 type Release = CiOptions & { readonly released: string; readonly digest?: string };
 
 async function release(run: Run, options: Release, target: Open): Promise<Omit<CiResult, "report">> {
-  if (target.byFlux && target.delivery) {
-    const clone = await releaseByFlux(run, options, target, target.delivery);
-    const then = { ...target, delivery: { ...target.delivery, clone: Promise.resolve(clone) } };
-    return await run.step("bump prod", async (note) => await bumpProd(options, then, note));
+  let { delivery } = target;
+  if (target.byFlux && delivery) {
+    const clone = await releaseByFlux(run, options, target, delivery);
+    delivery = { ...delivery, clone: Promise.resolve(clone) };
+  } else {
+    await deployWithHelm(run, options, target);
+    await testEndToEnd(run, options, target);
   }
-  await deployWithHelm(run, options, target);
-  await testEndToEnd(run, options, target);
-  return await run.step("bump prod", async (note) => await bumpProd(options, target, note));
+  return await run.step("bump prod", async (note) => await bumpProd(options, { ...target, delivery }, note));
 }
 
 async function testEndToEnd(run: Run, { environment: entry, tag, log }: CiOptions, { api }: Target): Promise<void> {

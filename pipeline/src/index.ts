@@ -761,10 +761,10 @@ interface GitAccess {
   readonly pullRequest?: boolean;
 }
 
-/** What a run has changed, for a reader of its report. */
 /** A tag that may be left out; an empty one is none. */
 const givenTag = (tag: string | undefined) => (tag === undefined ? undefined : parseTag(tag));
 
+/** What a run has changed, for a reader of its report. */
 function announcement({ sha, pullRequest, changed }: Published, tag: string): string {
   const promotion = "`dagger call promote` shows what prod gets, and waits until it is out";
   if (pullRequest) return `prod gets ${tag} when ${pullRequest} is merged; then ${promotion}.\n`;

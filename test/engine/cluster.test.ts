@@ -48,8 +48,11 @@ async function reachable(deadline: AbortSignal): Promise<boolean> {
 
 const listening = () =>
   new Promise<boolean>((resolve) => {
-    const socket = connect(PORT, "127.0.0.1", () => resolve(true));
-    socket.on("error", () => resolve(false)).on("connect", () => socket.destroy());
+    const socket = connect(PORT, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
   });
 
 async function end() {
