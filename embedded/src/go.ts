@@ -2,7 +2,7 @@
 // every version in go.mod and go.sum, because `go install package@version` refuses modules that have `replace` lines.
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { arch, homedir } from "node:os";
+import { arch, availableParallelism, homedir, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { $, type ProcessPromise } from "zx";
@@ -39,7 +39,8 @@ export async function goBuild(options: GoBuild): Promise<string> {
       const GOTMPDIR = join(outDir, ".work");
       await mkdir(GOTMPDIR);
       const GOCACHE = ownCache ? `${cache.goBuild}-${module}` : cache.goBuild;
-      const go = $({ cwd: dir, env: { ...goEnvironment(noSumDb), GOTMPDIR, GOCACHE }, quiet: true });
+      const collection = atOnce ? {} : garbageCollection();
+      const go = $({ cwd: dir, env: { ...goEnvironment(noSumDb), ...collection, GOTMPDIR, GOCACHE }, quiet: true });
       detail("downloading modules");
       // Unlike `go mod download`, only what is needed.
       const all = (await go`go list -deps -tags ${tags.join(",")} ${packages}`).stdout.trim().split("\n");
@@ -78,6 +79,15 @@ async function counted(build: ProcessPromise, all: Set<string>, detail: (text: s
   if (exitCode === 0) return;
   const errors = stderr.split("\n").filter((line) => !all.has(line));
   throw new Error(`go build failed:\n${errors.join("\n").trim()}`);
+}
+
+/**
+ * Compilers and linkers that collect garbage less often: a sixth of a build's time (TFLint: 178 → 147 s on 2 cores). Half of
+ * the memory is theirs, shared by one a core; for what takes gigabytes by itself that is too little, and Go's default better.
+ */
+function garbageCollection() {
+  const share = Math.max(1024, Math.floor(totalmem() / 2 ** 21 / availableParallelism()));
+  return { GOGC: "400", GOMEMLIMIT: `${share}MiB` };
 }
 
 /** The Go on PATH: another compiler makes other binaries. Where there is none, nothing is built of it. */

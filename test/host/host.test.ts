@@ -1,7 +1,10 @@
 // The embedded engine changes nothing on the host outside its cache folder: the same before, during and after it runs.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { cacheFolder } from "../../wrapper/cache.js";
 import { daggerw, start } from "../engine/daggerw.js";
 
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8", maxBuffer: 1e9 });
@@ -26,6 +29,23 @@ const interfaces = () =>
 /** A call that needs no image. */
 const bump = ["bump", "--env", "prod", "--tag", "v0.2.0", "as-patch", "contents"];
 
+const cacheOf = (...names: string[]) => join(cacheFolder(process.env), ...names);
+
+/** Runs with an empty cache of the engine's: one that is killed costs it, and the next run of all tests would have to fill it. */
+async function withEmptyCache(test: () => Promise<void>) {
+  const [state, kept] = [cacheOf("engine-state"), cacheOf("tmp", "engine-state")];
+  await daggerw(["engine", "stop"]);
+  await rm(kept, { recursive: true, force: true });
+  await rename(state, kept);
+  try {
+    await test();
+  } finally {
+    await daggerw(["engine", "stop"]);
+    await rm(state, { recursive: true, force: true });
+    await rename(kept, state);
+  }
+}
+
 const embedded = (await daggerw(["engine", "status"])).stdout.match(/^chosen\s+embedded/m) !== null;
 
 describe.skipIf(!embedded)("the embedded engine", () => {
@@ -42,18 +62,20 @@ describe.skipIf(!embedded)("the embedded engine", () => {
   }, 300_000);
 
   it("ends a call in whose middle it is killed, takes all that it started with it, and is there for the next", async () => {
-    await daggerw(["engine", "start"]);
-    const running = start(["--progress=plain", "call", "test-chart"]);
-    await running.says("together: lint chart, cluster");
-    const status = (await daggerw(["engine", "status"])).stdout;
-    process.kill(Number(/engine .*pid (\d+)/.exec(status)?.[1]), "SIGKILL");
-    const { exitCode, stderr } = await running.outcome;
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toContain("the engine has ended in the middle of the call");
-    await expect.poll(() => run("ps", "-eo", "args")).not.toMatch(/kube-apiserver --|tini -- .*dagger-engine/);
+    await withEmptyCache(async () => {
+      await daggerw(["engine", "start"]);
+      const running = start(["--progress=plain", "call", "test-chart"]);
+      await running.says("together: lint chart, cluster");
+      const status = (await daggerw(["engine", "status"])).stdout;
+      process.kill(Number(/engine .*pid (\d+)/.exec(status)?.[1]), "SIGKILL");
+      const { exitCode, stderr } = await running.outcome;
+      expect(exitCode).not.toBe(0);
+      expect(stderr).toContain("the engine has ended in the middle of the call");
+      await expect.poll(() => run("ps", "-eo", "args")).not.toMatch(/kube-apiserver --|tini -- .*dagger-engine/);
 
-    const next = await daggerw(["-s", "call", ...bump]);
-    expect(next.stderr).toMatch(/✔ start the engine, .*: the one before was killed, and its cache is emptied first/);
-    expect(next.exitCode, next.stderr).toBe(0);
+      const next = await daggerw(["-s", "call", ...bump]);
+      expect(next.stderr).toMatch(/✔ start the engine, .*: the one before was killed, and its cache is emptied first/);
+      expect(next.exitCode, next.stderr).toBe(0);
+    });
   }, 900_000);
 });
