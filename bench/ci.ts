@@ -1,11 +1,11 @@
 // The main job and its parts, against a plain script with the same binaries on the same node.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { call, type Running, repository, start } from "../test/engine/daggerw.js";
 import { command, measure, median, passes, prune, RUNS, rows, shown } from "./measure.js";
+import { temporaryFolder } from "./temporary.js";
 
 const PORT = 6443;
 const CI = ["ci", "--env", "local", "--tag", "v0.2.0"];
@@ -23,7 +23,7 @@ async function boot(kubeconfig: string): Promise<{ cluster: Running; seconds: nu
 }
 
 function plainScript(kubeconfig: string): number {
-  const values = mkdtempSync(join(tmpdir(), "values-"));
+  const values = temporaryFolder();
   for (const env of ["dev", "prod"]) {
     const release = parse(readFileSync(join(repository, `clusters/${env}/release.yaml`), "utf8"));
     writeFileSync(join(values, `${env}.yaml`), stringify(release.spec.values));
@@ -47,7 +47,7 @@ export async function benchCi(): Promise<string[]> {
   const warm = await measure("ci --env local, warm", () => passes(CI), { aim: "≤ 45 s" });
   await measure("test-chart, warm", () => passes(["test-chart"]), { aim: "≤ 20 s" });
 
-  const kubeconfig = join(mkdtempSync(join(tmpdir(), "bench-")), "kubeconfig");
+  const kubeconfig = join(temporaryFolder(), "kubeconfig");
   const boots: number[] = [];
   const plain: number[] = [];
   for (let run = 1; run <= RUNS; run++) {

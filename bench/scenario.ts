@@ -1,10 +1,10 @@
 // Measurements that a scenario makes inside the engine, where it can compare with a plain script.
-import { cpSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { daggerw, repository } from "../test/engine/daggerw.js";
 import { scenarioModule } from "../test/engine/scenarios.js";
 import { median, RUNS, rows } from "./measure.js";
+import { temporaryFolder } from "./temporary.js";
 
 /** Adds a row of what was measured under a name, and returns its median. */
 type AddRow = (name: string, what: string, aim?: string) => number;
@@ -15,9 +15,9 @@ type AddRow = (name: string, what: string, aim?: string) => number;
  * @param folders the parts of the repository that it needs
  */
 export async function measuredBy(scenario: string, folders: readonly string[]): Promise<AddRow> {
-  const source = mkdtempSync(join(tmpdir(), "bench-"));
+  const source = temporaryFolder();
   for (const folder of folders) cpSync(join(repository, folder), join(source, folder), { recursive: true });
-  const args = ["-m", scenarioModule(), scenario, "--source", source, "--rounds", String(RUNS)];
+  const args = ["-m", scenarioModule(temporaryFolder()), scenario, "--source", source, "--rounds", String(RUNS)];
   const { exitCode, stdout, stderr } = await daggerw(["-s", "call", ...args]);
   if (exitCode !== 0) throw new Error(stderr);
   const times = JSON.parse(stdout) as Record<string, number[]>;

@@ -24,23 +24,27 @@ export async function ensureDeps({
   dev = true,
   say = (line) => console.error(line),
 } = {}) {
-  for (const folder of folders) {
-    if (isInstalled(folder, dev)) continue;
-    await locked(
-      join(folder, ".deps.lock"),
-      async (lock) => {
-        if (isInstalled(folder, dev)) return;
-        const wantsDev = dev || hasDev(folder);
-        say(`npm ci in ${folder} (the lock file is new or has changed) …`);
-        const started = Date.now();
-        const wanted = stampOf(folder, wantsDev);
-        await npmCi(folder, wantsDev, lock);
-        writeFileSync(stampFile(folder), wanted);
-        say(`npm ci done in ${Math.round((Date.now() - started) / 1000)} s`);
-      },
-      { onWait: (pid) => say(`Waiting for process ${pid}, which is installing the npm packages in ${folder} …`) },
-    );
-  }
+  const outcomes = await Promise.allSettled(folders.map((folder) => install(folder, dev, say)));
+  const failed = outcomes.find(({ status }) => status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+async function install(folder, dev, say) {
+  if (isInstalled(folder, dev)) return;
+  await locked(
+    join(folder, ".deps.lock"),
+    async (lock) => {
+      if (isInstalled(folder, dev)) return;
+      const wantsDev = dev || hasDev(folder);
+      say(`npm ci in ${folder} (the lock file is new or has changed) …`);
+      const started = Date.now();
+      const wanted = stampOf(folder, wantsDev);
+      await npmCi(folder, wantsDev, lock);
+      writeFileSync(stampFile(folder), wanted);
+      say(`npm ci in ${folder} done in ${Math.round((Date.now() - started) / 1000)} s`);
+    },
+    { onWait: (pid) => say(`Waiting for process ${pid}, which is installing the npm packages in ${folder} …`) },
+  );
 }
 
 const stampFile = (folder) => join(folder, "node_modules", ".installed");

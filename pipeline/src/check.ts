@@ -46,10 +46,16 @@ export const CHECKS: readonly string[] = Object.keys(table);
 /** The checks as steps that run together. */
 export const checks = (source: Directory): NamedWork<void>[] => steps(table, source);
 
+/** Runs all checks together. */
+export const check = (source: Directory, log: Log): Promise<Report> => together("check", table, source, log);
+
 /** Runs all checks of the Terraform code together. */
-export async function checkInfra(source: Directory, log: Log): Promise<Report> {
-  const plan = [Object.keys(infraTable)];
-  return (await runSteps({ title: "check-infra", plan, log }, (run) => run.parallel(steps(infraTable, source)))).report;
+export const checkInfra = (source: Directory, log: Log): Promise<Report> =>
+  together("check-infra", infraTable, source, log);
+
+async function together(title: string, checks: Checks, source: Directory, log: Log): Promise<Report> {
+  const plan = [Object.keys(checks)];
+  return (await runSteps({ title, plan, log }, (run) => run.parallel(steps(checks, source)))).report;
 }
 
 function steps(checks: Checks, source: Directory): NamedWork<void>[] {

@@ -20,7 +20,7 @@ import { type AwsAccess, type AwsSession, openAwsSession } from "./aws.js";
 import { bootstrap } from "./bootstrap.js";
 import { bump } from "./bump.js";
 import { lintChart, renderChart } from "./chart.js";
-import { CHECKS, checkInfra, checks } from "./check.js";
+import { check, checkInfra } from "./check.js";
 import { ci } from "./ci.js";
 import { keptCluster, keptKubeconfig, removeState } from "./cluster.js";
 import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./clusterDrift.js";
@@ -99,10 +99,7 @@ export class HelloworldInfrastructure {
    */
   @func()
   async check(): Promise<string> {
-    const { report } = await runSteps({ title: "check", plan: [[...CHECKS]], log }, (run) =>
-      run.parallel(checks(this.source)),
-    );
-    return toMarkdown(report);
+    return toMarkdown(await check(this.source, log));
   }
 
   /**

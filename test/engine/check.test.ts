@@ -1,10 +1,36 @@
-// What a commit must pass, and what a broken one is told: all of it, with file and line.
-import { describe, expect, it } from "vitest";
-import { copyWith } from "./copyWith.js";
+// What a commit must pass, and what a broken one is told: all of it, with file and line. As a user calls it where it passes and
+// where everything fails at once; what a single fault is told, in a session of this process, which is quicker.
+import { type Directory, dag } from "@dagger.io/dagger";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lintChart, renderChart } from "../../pipeline/src/chart.js";
+import { check } from "../../pipeline/src/check.js";
+import { environment } from "../../pipeline/src/environments.js";
+import { type Changes, copyWith } from "./copyWith.js";
 import { call } from "./daggerw.js";
+import { openSession } from "./session.js";
 
 const release = "clusters/dev/release.yaml";
 const names = ["release files", "lint chart", "validate manifests", "lint workflows", "lint scripts"];
+
+let closeSession: () => Promise<void>;
+
+beforeAll(async () => {
+  closeSession = await openSession();
+});
+
+afterAll(() => closeSession?.());
+
+const copied = (changes: Changes) => dag.host().directory(copyWith(changes));
+
+/** The message with which work on a faulty copy fails. */
+async function failure(work: (source: Directory) => Promise<unknown>, changes: Changes) {
+  const result = await work(copied(changes)).then(String, (error: Error) => error);
+  if (!(result instanceof Error)) throw new Error(`it passed: ${result}`);
+  return result.message;
+}
+
+const rendered = async (source: Directory) => await (await renderChart(source, environment("dev"))).contents();
+const checked = (source: Directory) => check(source, () => {});
 
 describe("check", () => {
   it("passes for this repository, with one line for each check", async () => {
@@ -39,51 +65,45 @@ describe("check", () => {
   });
 
   it("says where a kustomization is broken, and that one is missing", async () => {
-    const source = copyWith({
+    const said = await failure(checked, {
       "clusters/dev/kustomization.yaml": (text) => text.replace("- release.yaml", '- "release.yaml'),
       "clusters/prod/kustomization.yaml": () => undefined,
     });
-    const { exitCode, stderr } = await call("--source", source, "check");
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/clusters\/dev\/kustomization\.yaml:\d+:\d+: broken YAML/);
-    expect(stderr).toContain("clusters/prod/kustomization.yaml is missing");
+    expect(said).toMatch(/clusters\/dev\/kustomization\.yaml:\d+:\d+: broken YAML/);
+    expect(said).toContain("clusters/prod/kustomization.yaml is missing");
   });
 
   it("looks into files of every ending, and takes an empty document for nothing but an empty file for a fault", async () => {
-    const source = copyWith({
+    const said = await failure(checked, {
       "clusters/dev/namespace.yaml": (text) => `# a note\n---\n${text}`,
       "clusters/prod/namespace.yaml": () => "",
       "clusters/prod/extra.yml": () => "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {a: 1}\n",
       ".github/workflows/extra.yaml": () =>
         "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: ls $x\n",
     });
-    const { exitCode, stderr } = await call("--source", source, "check");
-    expect(exitCode).not.toBe(0);
-    expect(stderr).not.toContain("clusters/dev");
-    expect(stderr).toContain("clusters/prod/namespace.yaml: holds no resource");
-    expect(stderr).toMatch(/clusters\/prod\/extra\.yml: ConfigMap extra: .*\/data/);
-    expect(stderr).toMatch(/extra\.yaml:6:\d+: .*SC2086/);
+    expect(said).not.toContain("clusters/dev");
+    expect(said).toContain("clusters/prod/namespace.yaml: holds no resource");
+    expect(said).toMatch(/clusters\/prod\/extra\.yml: ConfigMap extra: .*\/data/);
+    expect(said).toMatch(/extra\.yaml:6:\d+: .*SC2086/);
   });
 
   it("looks into subfolders too, whose files a kustomization lists by their paths", async () => {
     const configMap = (data: string) => () =>
       `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: ${data}\n`;
-    const source = copyWith({
+    const said = await failure(checked, {
       "clusters/dev/kustomization.yaml": (text) => `${text}  - more/listed.yaml\n  - whole\n  - gone\n`,
       "clusters/dev/more/listed.yaml": configMap("{a: 1}"),
       "clusters/dev/more/unlisted.yaml": configMap('{a: "1"}'),
       "clusters/dev/whole/part.yml": configMap("{b: 2}"),
     });
-    const { exitCode, stderr } = await call("--source", source, "check");
-    expect(exitCode).not.toBe(0);
-    expect(stderr.match(/clusters\/dev\/kustomization\.yaml .*/g)?.slice(0, 4)).toEqual([
+    expect(said.match(/clusters\/dev\/kustomization\.yaml .*/g)?.slice(0, 4)).toEqual([
       "clusters/dev/kustomization.yaml does not list more/unlisted.yaml: Flux would not apply it.",
       "clusters/dev/kustomization.yaml does not list whole/part.yml: Flux would not apply it.",
       "clusters/dev/kustomization.yaml lists whole, which is a folder: list its files.",
       "clusters/dev/kustomization.yaml lists gone, which is not there.",
     ]);
-    expect(stderr).toMatch(/clusters\/dev\/more\/listed\.yaml: ConfigMap extra: .*\/data/);
-    expect(stderr).toMatch(/clusters\/dev\/whole\/part\.yml: ConfigMap extra: .*\/data/);
+    expect(said).toMatch(/clusters\/dev\/more\/listed\.yaml: ConfigMap extra: .*\/data/);
+    expect(said).toMatch(/clusters\/dev\/whole\/part\.yml: ConfigMap extra: .*\/data/);
   });
 
   it.each([
@@ -105,10 +125,9 @@ describe("check", () => {
     ["another chart", (text: string) => text.replace("./appManifests", "./charts/other"), "the chart ./charts/other"],
     ["an unknown value", (text: string) => text.replace("minReplicas: 1", "replicas: 1"), "replicas"],
   ])("refuses a release file with %s", async (_, change, message) => {
-    const { exitCode, stderr } = await call("--source", copyWith({ [release]: change }), "check");
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toContain("clusters/dev/release.yaml");
-    expect(stderr).toContain(message);
+    const said = await failure(checked, { [release]: change });
+    expect(said).toContain("clusters/dev/release.yaml");
+    expect(said).toContain(message);
   });
 });
 
@@ -118,33 +137,27 @@ describe("lint-chart", () => {
   });
 
   it("names every set of values that breaks the schema, and only those", async () => {
-    const source = copyWith({
+    const said = await failure(lintChart, {
       [release]: (text) => text.replace("minReplicas: 1", "minReplicas: one"),
       "appManifests/ci/ingress-values.yaml": (text) => `${text}\nreplicaCount: two\n`,
     });
-    const { exitCode, stderr } = await call("--source", source, "lint-chart");
-    expect(exitCode).not.toBe(0);
-    expect(stderr.match(/helm lint with .*/g)).toEqual([
+    expect(said.match(/helm lint with .*/g)).toEqual([
       "helm lint with appManifests/ci/ingress-values.yaml:",
       `helm lint with the values of ${release}:`,
     ]);
-    expect(stderr).toContain("Next: ");
+    expect(said).toContain("Next: ");
   });
 
   it("fails for values that the chart itself refuses, which helm lint alone lets pass", async () => {
-    const source = copyWith({
+    const said = await failure(lintChart, {
       "clusters/prod/release.yaml": (text) => text.replace("minReplicas: 3", "minReplicas: 30"),
     });
-    const { exitCode, stderr } = await call("--source", source, "lint-chart");
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/helm template with the values of clusters\/prod\/release\.yaml:\n.*minReplicas \(30\)/);
+    expect(said).toMatch(/helm template with the values of clusters\/prod\/release\.yaml:\n.*minReplicas \(30\)/);
   });
 
   it("fails for a template that can't be read", async () => {
-    const source = copyWith({ "appManifests/templates/service.yaml": (text) => `${text}\n{{ if }}\n` });
-    const { exitCode, stderr } = await call("--source", source, "lint-chart");
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toContain("service.yaml");
+    const said = await failure(lintChart, { "appManifests/templates/service.yaml": (text) => `${text}\n{{ if }}\n` });
+    expect(said).toContain("service.yaml");
   });
 });
 
@@ -159,22 +172,18 @@ describe("render", () => {
 
   it("keeps texts that YAML could take for something else", async () => {
     const annotations = '    podAnnotations: {a: "on", b: "0755", c: "1:20"}\n';
-    const source = copyWith({
-      [release]: (text) => text.replace("    autoscaling:", `${annotations}    autoscaling:`),
-    });
-    const { exitCode, stdout } = await call("--source", source, "render", "--env", "dev", "contents");
-    expect(exitCode).toBe(0);
-    for (const line of ['a: "on"', 'b: "0755"', 'c: "1:20"']) expect(stdout).toContain(line);
+    const manifests = await rendered(
+      copied({ [release]: (text) => text.replace("    autoscaling:", `${annotations}    autoscaling:`) }),
+    );
+    for (const line of ['a: "on"', 'b: "0755"', 'c: "1:20"']) expect(manifests).toContain(line);
   });
 
   it("says why a chart doesn't render", async () => {
-    const source = copyWith({
+    const said = await failure(rendered, {
       "appManifests/templates/service.yaml": (text) => `${text}\n{{ fail "broken on purpose" }}\n`,
     });
-    const { exitCode, stderr } = await call("--source", source, "render", "--env", "dev", "contents");
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toContain("broken on purpose");
-    expect(stderr).toContain("templates/service.yaml");
+    expect(said).toContain("broken on purpose");
+    expect(said).toContain("templates/service.yaml");
   });
 });
 

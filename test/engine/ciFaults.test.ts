@@ -1,53 +1,77 @@
-// What the main job stops on a real Kubernetes node, and what it says of the cause.
-import { describe, expect, it } from "vitest";
-import { call, start } from "./daggerw.js";
+// What the main job stops on a real Kubernetes node, and what it says of the cause. Once as a user calls it; the other versions,
+// one after the other, on one node that is known by its kubeconfig only.
+import { beforeAll, describe, expect, it } from "vitest";
+import { call, daggerw } from "./daggerw.js";
 import { keepsProdFile } from "./prodFile.js";
+import { scenario } from "./scenario.js";
 
-const ci = (tag: string) => call("ci", "--env", "local", "--tag", tag);
+const CHAIN = /The chain:\n +GitRepository flux-system\/flux-system: has main@/;
+/** A kubeconfig in whose place nobody listens. */
+const UNREACHABLE = `apiVersion: v1
+kind: Config
+clusters: [{name: none, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: none, user: {token: none}}]
+contexts: [{name: none, context: {cluster: none, user: none}}]
+current-context: none
+`;
 keepsProdFile();
 
 describe("ci --env local", () => {
-  it("says in seconds that the registry doesn't have a tag, and which it has", async () => {
-    const { exitCode, stderr } = await ci("v7.0.0");
+  it("stops v0.9.2, which answers 500, with the cause", async () => {
+    const { exitCode, stderr, seconds } = await call("ci", "--env", "local", "--tag", "v0.9.2");
     expect(exitCode).not.toBe(0);
-    expect(stderr).toContain("ghcr.io has no ghcr.io/damekarv/helloworld:v7.0.0");
-    expect(stderr).toContain("v0.2.0, v0.1.0");
-    expect(stderr).toMatch(/\| deploy v7\.0\.0 +\| skipped/);
+    expect(stderr).toMatch(/success-rate was 0\.00 and must be at least 99/);
+    expect(stderr).toMatch(/primary goes on serving v0\.1\.0/);
+    expect(stderr).toMatch(/\| bump prod +\| skipped/);
+    expect(stderr).toMatch(CHAIN);
+    expect(seconds).toBeLessThan(280); // long before the release's own limit; Flux tries a version that fails its tests once more
+  });
+});
+
+describe("ci --env dev", () => {
+  let results: Record<string, string>;
+
+  beforeAll(async () => {
+    const tags = ["v7.0.0", "v0.9.0", "v0.9.1", "v0.9.3"];
+    results = JSON.parse(await scenario("faults", ...tags.flatMap((tag) => ["--tags", tag])));
+  });
+
+  it("says in one go that the registry does not answer, or refuses a wrong token, and that there is no cluster", async () => {
+    const login = [
+      "--registry-username",
+      "nobody",
+      "--registry-password",
+      "env:WRONG",
+      "--kubeconfig",
+      "env:KUBECONFIG",
+    ];
+    const env = { WRONG: "wrong-token-1234", KUBECONFIG: UNREACHABLE };
+    const args = ["ci", "--env", "dev", "--tag", "v0.2.0", ...login];
+    const { exitCode, stderr } = await daggerw(["-s", "call", ...args], env);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(/ghcr\.io (does not answer|refuses)/);
+    expect(stderr).toContain("127.0.0.1:1");
+    expect(stderr).not.toContain("wrong-token-1234");
+  });
+
+  it("says that the registry doesn't have a tag, and which it has", () => {
+    expect(results["v7.0.0"]).toContain("ghcr.io has no ghcr.io/damekarv/helloworld:v7.0.0");
+    expect(results["v7.0.0"]).toContain("v0.2.0, v0.1.0");
+    expect(results["v7.0.0"]).toMatch(/\| deploy v7\.0\.0 +\| skipped/);
   });
 
   it.each([
     ["v0.9.0", "crashes at start", [/exited \d times with code 1/, /Last log lines/, /DATABASE_URL is missing/]],
     ["v0.9.1", "is never ready", [/readiness/i]],
-    ["v0.9.2", "answers 500", [/success-rate was 0\.00 and must be at least 99/, /primary goes on serving v0\.1\.0/]],
     ["v0.9.3", "is too slow", [/latency-p99 was \d[\d.]* and must be at most 0\.5/]],
-  ])("stops %s, which %s, with the cause", async (tag, _, messages) => {
-    const { exitCode, stderr, seconds } = await ci(tag);
-    expect(exitCode).not.toBe(0);
-    for (const message of messages) expect(stderr).toMatch(message);
-    expect(stderr).toMatch(/\| bump prod +\| skipped/);
-    expect(stderr).toMatch(/The chain:\n +GitRepository flux-system\/flux-system: has main@/);
-    expect(seconds).toBeLessThan(280); // long before the release's own limit; Flux tries a version that fails its tests once more
+  ])("stops %s, which %s, with the cause, and takes it back", (tag, _, messages) => {
+    for (const message of messages) expect(results[tag]).toMatch(message);
+    expect(results[tag]).toMatch(/\| bump prod +\| skipped/);
+    expect(results[tag]).toMatch(/\| take v0\.9\.\d back +\| passed .*v0\.1\.0 again, by/);
+    expect(results[tag]).toMatch(CHAIN);
   });
 
-  it("says that a registry which can't be reached doesn't answer, or refuses a wrong token", async () => {
-    const { exitCode, stderr } = await start(
-      [
-        "-s",
-        "call",
-        "ci",
-        "--env",
-        "local",
-        "--tag",
-        "v0.2.0",
-        "--registry-username",
-        "nobody",
-        "--registry-password",
-        "env:WRONG",
-      ],
-      { WRONG: "wrong-token-1234" },
-    ).outcome;
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/ghcr\.io (does not answer|refuses)/);
-    expect(stderr).not.toContain("wrong-token-1234");
+  it("leaves prod's release file in git alone", () => {
+    expect(results.files).toEqual({ dev: "v0.1.0 after 7 commits", prod: "v0.1.0 after 1 commits" });
   });
 });

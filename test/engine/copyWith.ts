@@ -5,12 +5,11 @@ import { dirname, join } from "node:path";
 import { temporaryFolder } from "../unit/temporary.js";
 import { repository } from "./daggerw.js";
 
-/**
- * A copy of the repository's files for --source, removed after the test file.
- *
- * @param changes what becomes of a file's text: another one, or none (the file is removed); a new file's text is ""
- */
-export function copyWith(changes: Record<string, (text: string) => string | undefined>): string {
+/** By a file's path, what becomes of its text: another one, or none (the file is removed); a new file's text is "". */
+export type Changes = Record<string, (text: string) => string | undefined>;
+
+/** A copy of the repository's files for --source, removed after the test file. */
+export function copyWith(changes: Changes): string {
   const copy = temporaryFolder();
   const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: repository, encoding: "utf8" })
     .split("\n")

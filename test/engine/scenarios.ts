@@ -1,12 +1,10 @@
 // The module of the scenarios: pipeline/ with the files of scenarios/ added, whose index.ts stands in place of its own.
-import { cpSync, mkdtempSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { repository } from "./daggerw.js";
 
-/** Makes the module in a new folder, for `-m`. */
-export function scenarioModule(): string {
-  const module = mkdtempSync(join(tmpdir(), "scenarios-"));
+/** Makes the module in an empty folder, for `-m`. */
+export function scenarioModule(module: string): string {
   cpSync(join(repository, "dagger.json"), join(module, "dagger.json"));
   for (const name of readdirSync(join(repository, "pipeline")).filter((name) => !/^(node_modules|sdk)$/.test(name)))
     cpSync(join(repository, "pipeline", name), join(module, "pipeline", name), { recursive: true });

@@ -17,7 +17,7 @@ async function fails(args: string[], env?: NodeJS.ProcessEnv): Promise<string> {
   return stderr;
 }
 
-const module = scenarioModule();
+const module = scenarioModule(temporaryFolder());
 
 it("drift ends with terraform's exit code 2, and says what", async () => {
   const { exitCode, stderr } = await call("-m", module, "drifted");

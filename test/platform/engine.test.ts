@@ -13,7 +13,7 @@ let results: Record<string, { code: number; stdout: string } | string>;
 
 beforeAll(async () => {
   const source = ["--source", committed(), "--chart", chart()];
-  results = JSON.parse((await passing("-m", scenarioModule(), "engine", ...source)).stdout);
+  results = JSON.parse((await passing("-m", scenarioModule(temporaryFolder()), "engine", ...source)).stdout);
   expect(results.ready).toMatch(/^after \d+ s/);
 });
 

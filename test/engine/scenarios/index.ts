@@ -16,6 +16,7 @@ import { eksCases, type Results } from "./eksScenario.js";
 import { engineCases } from "./engineInCluster.js";
 import { environment } from "./environments.js";
 import { execQuietly } from "./exec.js";
+import { faultCases } from "./faults.js";
 import { gatewayCases } from "./gateway.js";
 import { gitopsCases } from "./gitops.js";
 import { gitopsBench } from "./gitopsBench.js";
@@ -93,6 +94,14 @@ export class HelloworldInfrastructure {
     const run = async (tag: string) =>
       toMarkdown((await ci({ source, environment: dev, tag, kubeconfig, registry, log })).report);
     return [await run(await releasedTag(source, dev)), await run("v0.2.0")].join("\n");
+  }
+
+  /**
+   * `ci --env dev` with versions that don't pass, one after the other. Returns what it says of each.
+   */
+  @func({ cache: "never" })
+  async faults(source: Directory, tags: string[]): Promise<string> {
+    return JSON.stringify(await faultCases(source, tags));
   }
 
   /**
