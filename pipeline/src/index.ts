@@ -67,14 +67,14 @@ export class HelloworldInfrastructure {
    * @param source the repository: chart, Flux objects, Terraform and workflows
    * @param awsCredentials who speaks to AWS: cmd:"aws configure export-credentials" (any profile, SSO too), or a credentials file
    * @param awsProfile which profile of a credentials file; default: default
-   * @param awsRoleArn the role to assume with a web identity token, for one hour
+   * @param awsRoleArn the role to assume with a web identity token, for two hours, or for one where the role allows no more
    * @param awsWebIdentityToken the OIDC token that proves who assumes the role
    * @param awsAccount the AWS account that it must be (12 digits); another one is refused
    */
   constructor(
     @argument({
       defaultPath: "/",
-      ignore: [".git", "**/node_modules", "**/.terraform", "**/*.tgz"],
+      ignore: [".git", "**/node_modules", "**/.terraform", "**/*.tgz", "plan", "kubeconfig", "*.tfstate"],
     })
     source: Directory,
     awsCredentials?: Secret,
@@ -138,7 +138,8 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * Deploys a tag with Helm and waits until it is out; ends early with the cause when its pods can't come good.
+   * Deploys a tag with Helm and waits until it is out; ends early with the cause when its pods can't come good. Refuses an
+   * environment that Flux brings out from git: there `ci`, `promote` and `rollback` do.
    *
    * Example: dagger call deploy --env dev --tag v0.2.0 --kubeconfig file:$HOME/.kube/config
    * @param env dev or prod
@@ -191,8 +192,9 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * Shows how an environment stands, and changes nothing: the tag in git and the one that serves, each step from git to the
-   * pods (Flux, Flagger), restarts, the last deploy, drift, and what to look at first when something is wrong.
+   * Shows how an environment stands, and changes nothing: the tag in the release file of your checkout (pull first) and the one
+   * that serves, each step from git to the pods (Flux, Flagger), restarts, the last deploy, drift, and what to look at first when
+   * something is wrong.
    *
    * Returns a Markdown table.
    *
@@ -212,13 +214,13 @@ export class HelloworldInfrastructure {
    * Says what on an environment's cluster is not as git says, and changes nothing: each object that Flux applies, or that Helm
    * released for it, with every field that differs, also what was added by hand. What a HelmRelease ignores and what Flagger
    * and autoscalers set is no drift, and what a Secret holds is not shown. Git is the commit that Flux has fetched: `status`
-   * says whether that is the newest. Exit code, as `drift`'s: 0 nothing, 2 drift, 1 an error.
+   * names it. Exit code, as `drift`'s: 0 nothing, 2 drift, 1 an error.
    *
    * Returns what was compared. Fails with a Markdown table when something differs, and with the cause when the cluster does not
    * answer, has no Flux, or does not allow to read Helm's Secrets or to try an apply (a role that may only read is not enough).
    *
    * Example: dagger call cluster-drift --env dev --kubeconfig file:$HOME/.kube/config
-   * @param env local, dev or prod; local is a cluster of your own, by its kubeconfig
+   * @param env local, dev or prod; local is a cluster of your own, by a kubeconfig with an address that other machines reach
    * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
    */
   @func({ cache: "never" })
@@ -330,8 +332,8 @@ export class HelloworldInfrastructure {
   /**
    * Brings the tag of prod's release file in git out: sees that it passed `ci` on dev and that its image is still the same, shows
    * what prod would get, applies Terraform (with AWS credentials), merges main into the branch that prod follows
-   * (clusters/prod/gitrepository.yaml), waits until Flux and Flagger have the release out, and checks it end to end. Nothing of
-   * main reaches prod before. On a failure it says what prod serves, and how to go back.
+   * (clusters/prod/gitrepository.yaml), waits until Flux and Flagger have the release out, and checks it end to end. No version,
+   * chart or values of main reach prod before, only Terraform's changes. On a failure it says what prod serves, and how to go back.
    *
    * `local` tries it without prod: on a throwaway node that follows clusters/prod on a git server of the run.
    *
@@ -467,8 +469,8 @@ export class HelloworldInfrastructure {
    * The administrator's kubeconfig of the cluster that `cluster` started last; leads to 127.0.0.1:6443. Or the one of an
    * environment's EKS cluster, with a token that holds for 15 minutes and is made without the aws command.
    *
-   * Example: dagger call kubeconfig plaintext > kubeconfig
-   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" kubeconfig --env dev plaintext > kubeconfig
+   * Example: dagger call kubeconfig plaintext > ../kubeconfig
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" kubeconfig --env dev plaintext > ../kubeconfig
    * @param env dev or prod; default: the cluster that `cluster` started
    */
   @func({ cache: "never" })
@@ -544,9 +546,10 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * Plans an environment's infrastructure, and changes nothing. Gives a folder: plan.tfplan (for `apply`; holds secret values),
-   * plan.json (without them) and summary.md, which is printed too: what is created, changed, replaced and destroyed, by module,
-   * with a warning for each stateful thing that would be lost.
+   * Plans an environment's infrastructure, and changes nothing. Gives a folder, which `apply` takes as a whole: plan.tfplan (holds
+   * secret values), about.json (of which environment, account and commit it is), plan.json (without secret values) and summary.md,
+   * which is printed too: what is created, changed, replaced and destroyed, by module, with a warning for each stateful thing that
+   * would be lost.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" plan --env dev export --path plan
    * @param env dev or prod
@@ -579,7 +582,7 @@ export class HelloworldInfrastructure {
   /**
    * Removes all of an environment, in an order that leaves nothing behind: load balancers and instances that the cluster's
    * controllers made first, while they still run, then controllers, nodes, cluster, network. Where deletion protection is on
-   * (prod), apply `--vars deletion_protection=false` before.
+   * (prod), apply a plan with `--vars deletion_protection=false` before, and give the same to `destroy`.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" destroy --env dev
    * @param env dev or prod
@@ -625,7 +628,7 @@ export class HelloworldInfrastructure {
    * Frees the lock of an environment's state that a dead run left behind. Nothing does this by itself: see first that the
    * owner, which the failed call named, no longer works.
    *
-   * Example: dagger call force-unlock --env dev --lock-id 6f0d2c3e-1b7a-4c55-9a3e-0f7d7f2b9c11
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" force-unlock --env dev --lock-id 6f0d2c3e-1b7a-4c55-9a3e-0f7d7f2b9c11
    * @param env dev or prod
    * @param lockId the lock's id, a UUID
    */
@@ -661,10 +664,11 @@ export class HelloworldInfrastructure {
 
   /**
    * Prepares an AWS account, once, by an administrator: the bucket of Terraform's states, the table of their locks, and the
-   * roles of CI (OIDC). Run again, it applies what has changed in terraform/stacks/account.
+   * roles of CI (OIDC). Run again, it applies what has changed in terraform/stacks/account, with the same variables: what is not given
+   * becomes the default again.
    *
-   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" bootstrap --vars github_organization=damekarv
-   * @param vars Terraform variables of the stack, as github_organization=damekarv
+   * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" bootstrap --vars github_organization=my-organization
+   * @param vars Terraform variables of the stack, as github_organization=my-organization
    * @param varFile more of them, as a .tfvars file
    */
   @func({ cache: "never" })

@@ -11,7 +11,7 @@ import { together } from "./together.js";
 const OPTIONAL = "clusters/optional";
 
 /**
- * Validates the rendered chart of each environment and all files in clusters/ against the schemas of their kinds.
+ * Validates the rendered chart of each environment and the files in clusters/dev, prod and optional against the schemas of their kinds.
  *
  * @returns a line that says how many resources
  * @throws Error with every invalid resource: file, kind, field

@@ -165,7 +165,7 @@ describe("render", () => {
   it("shows what Flux would apply in prod", async () => {
     const { exitCode, stdout } = await call("render", "--env", "prod", "--tag", "v0.2.0", "contents");
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/image: "?ghcr\.io\/damekarv\/helloworld:v0\.2\.0/);
+    expect(stdout).toMatch(/image: "?\S+:v0\.2\.0/);
     expect(stdout).toContain("kind: HorizontalPodAutoscaler");
     expect(stdout).toContain("kind: Canary");
   });

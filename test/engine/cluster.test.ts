@@ -2,11 +2,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:https";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { call, type Running, start } from "./daggerw.js";
+import { call, type Running, repository as root, start } from "./daggerw.js";
 
 const PORT = 6443;
+const { repository } = parse(readFileSync(join(root, "appManifests/values.yaml"), "utf8")).image;
 
 /** What a kubelet sets, and is the whole machine's. */
 const kernelSettings = () =>
@@ -104,7 +106,7 @@ function api(method: string, path: string, options: { body?: object; anonymous?:
 async function startApp() {
   const container = {
     name: "app",
-    image: "ghcr.io/damekarv/helloworld:v0.2.0",
+    image: `${repository}:v0.2.0`,
     readinessProbe: { httpGet: { path: "/readyz", port: 8080 } },
   };
   const body = { apiVersion: "v1", kind: "Pod", metadata: { name: "app" }, spec: { containers: [container] } };

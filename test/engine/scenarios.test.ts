@@ -90,7 +90,7 @@ describe("EKS", () => {
       kubeconfig: expect.stringMatching(/^v1\./),
       "first token": expect.stringContaining("(401)"),
       "next token": expect.stringMatching(/^v1\./),
-      pull: expect.stringMatching(/^ghcr\.io\/damekarv\/helloworld:v[\d.]+@sha256:/),
+      pull: expect.stringMatching(/^ghcr\.io\/\S+:v[\d.]+@sha256:/),
       secret: "made helloworld/ghcr-secret",
       "secret again": "renewed helloworld/ghcr-secret",
       "secret of nobody": expect.stringMatching(/\(403\): secrets "ghcr-secret" is forbidden/),

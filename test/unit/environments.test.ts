@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { environment, environments, infrastructureOf } from "../../pipeline/src/environments.js";
+import { environment, environments, infrastructureOf, REGION } from "../../pipeline/src/environments.js";
 
 describe("environments", () => {
   it("are local, dev and prod, and local runs what dev runs", () => {
     expect(environments).toEqual([
       {
         name: "local",
-        region: "eu-west-1",
+        region: REGION,
         cluster: "local-helloworld",
         namespace: "helloworld",
         releaseFile: "clusters/dev/release.yaml",
@@ -14,7 +14,7 @@ describe("environments", () => {
       },
       {
         name: "dev",
-        region: "eu-west-1",
+        region: REGION,
         cluster: "dev-helloworld",
         namespace: "helloworld",
         releaseFile: "clusters/dev/release.yaml",
@@ -22,7 +22,7 @@ describe("environments", () => {
       },
       {
         name: "prod",
-        region: "eu-west-1",
+        region: REGION,
         cluster: "prod-helloworld",
         namespace: "helloworld",
         releaseFile: "clusters/prod/release.yaml",

@@ -26,6 +26,7 @@ describe("each job", () => {
       expect(job.permissions).toEqual({
         contents: commits ? "write" : "read",
         ...(signsIn && { "id-token": "write" }),
+        ...(runs[0]?.includes("--pull-request") && { "pull-requests": "write" }),
       });
     },
   );

@@ -19,7 +19,7 @@ output "role_arns" {
 }
 
 output "plan_role_arn" {
-  description = "Read-only role, for the repository's secret AWS_ROLE_ARN that plans on pull requests use."
+  description = "Read-only role, for plans on pull requests, of which no workflow here makes any."
   value       = module.github_oidc.plan_role_arn
 }
 

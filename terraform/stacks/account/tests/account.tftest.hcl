@@ -24,6 +24,10 @@ mock_provider "aws" {
   }
 }
 
+variables {
+  region = "eu-west-1"
+}
+
 run "names" {
   command = plan
 

@@ -24,6 +24,7 @@ override_module {
 }
 
 variables {
+  region              = "eu-west-1"
   environment         = "dev"
   public_access_cidrs = ["203.0.113.0/24"]
   ghcr_token          = "ghp_0123456789"
