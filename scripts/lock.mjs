@@ -137,7 +137,9 @@ function identity(pid) {
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       return { pid, started: fields[0] === "Z" ? "" : `${fields[19]}` };
     }
-    return { pid, started: execFileSync("ps", ["-o", "lstart=", "-p", `${pid}`], { encoding: "utf8" }).trim() };
+    // Written as the locale and the time zone say: two terminals may differ in them.
+    const env = { ...process.env, LC_ALL: "C", TZ: "UTC" };
+    return { pid, started: execFileSync("ps", ["-o", "lstart=", "-p", `${pid}`], { encoding: "utf8", env }).trim() };
   } catch {
     return { pid, started: "" };
   }

@@ -5,8 +5,9 @@ import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { promisify } from "node:util";
-import { cacheEntries } from "./cache.js";
+import { madeIn } from "./cache.js";
 import { choose, describe } from "./choose.js";
+import { decide } from "./decide.js";
 import { isCached, officialPath } from "./official.js";
 import { engineVersion, probe, thisHost } from "./probe.js";
 import { type Context, provide } from "./provide.js";
@@ -60,7 +61,7 @@ export async function engine(args: string[], context: Context): Promise<number> 
 
 async function status(context: Context): Promise<number> {
   const { root, cache } = context;
-  const facts = await factsOf(context, true);
+  const facts = await probe(thisHost(root), isCached(cache, engineVersion(root)), { all: true });
   print("chosen", chosen(facts));
   print("dagger.json", `v${facts.engineVersion}`);
   const { dagger, containers, runnerHost } = facts;
@@ -97,8 +98,7 @@ function chosen(facts: Facts): string {
 }
 
 async function start(context: Context): Promise<number> {
-  const facts = await factsOf(context);
-  const choice = choose(facts);
+  const { facts, choice } = await decide(context);
   context.say(describe(choice, facts));
   await provide(choice, context);
   return 0;
@@ -112,8 +112,7 @@ const builds = {
 };
 
 async function build(context: Context, ...groups: Group[]): Promise<number> {
-  const facts = await factsOf(context);
-  const choice = choose(facts);
+  const { facts, choice } = await decide(context);
   context.say(describe(choice, facts));
   if (choice.cli === "embedded") await (await context.loadEmbedded()).build(...groups);
   else context.say("There is nothing to build: this engine takes images and providers from their public registries.");
@@ -142,30 +141,36 @@ async function remove(context: Context, yes: boolean): Promise<number> {
       return 1;
     }
   }
-  await (await loadIfThere(context))?.stop();
+  const embedded = await loadIfThere(context);
+  if (embedded) await embedded.stopAndRemove(() => removeMade(cache, size));
+  else await removeMade(cache, size);
+  return 0;
+}
+
+async function removeMade(cache: string, size: number): Promise<void> {
   // Removing through a mount would remove what is mounted: the host's own files.
   const mounts = mountsBelow(cache);
   if (mounts.length > 0) {
     throw new UserError(`Not removed, since something is still mounted there:\n  ${mounts.join("\n  ")}`);
   }
-  for (const name of cacheEntries) await rm(join(cache, name), { recursive: true, force: true, maxRetries: 3 });
+  // The locks last: one is held meanwhile.
+  const made = madeIn(cache).sort((a, b) => Number(a === "locks") - Number(b === "locks"));
+  for (const name of made) await rm(join(cache, name), { recursive: true, force: true, maxRetries: 3 });
   const others = readdirSync(cache);
   console.log(
     `Removed what daggerw made in ${cache}: ${bytes(Math.max(0, size - (await sizeOf(cache))))} are free again.`,
   );
-  if (others.length === 0) await rmdir(cache);
-  else console.log(`Left there, since it is not daggerw's: ${others.join(", ")}`);
-  return 0;
+  if (others.length > 0) console.log(`Left there, since it is not daggerw's: ${others.join(", ")}`);
+  else await rmdir(cache).catch(() => undefined); // a volume's own folder stays
 }
 
-/** The embedded provider, if anything of it can be on this machine. */
-async function loadIfThere({ root, loadEmbedded }: Context): Promise<EmbeddedProvider | undefined> {
-  if (process.platform !== "linux" || !existsSync(join(root, "embedded", "src", "index.ts"))) return undefined;
+/** The embedded provider, if anything of it is on this machine. */
+async function loadIfThere({ root, cache, loadEmbedded }: Context): Promise<EmbeddedProvider | undefined> {
+  const isThere = existsSync(join(cache, "run")) || existsSync(join(cache, "built"));
+  if (process.platform !== "linux" || !isThere || !existsSync(join(root, "embedded", "src", "index.ts")))
+    return undefined;
   return await loadEmbedded();
 }
-
-const factsOf = ({ root, cache }: Context, all = false) =>
-  probe(thisHost(root), isCached(cache, engineVersion(root)), { all });
 
 const print = (name: string, value: string) => console.log(`${name.padEnd(14)}${value}`);
 
@@ -186,7 +191,7 @@ export const bytes = (size: number) =>
       ? `${Math.round(size / 1e6)} MB`
       : `${(size / 1e9).toFixed(1)} GB`;
 
-/** Mount points at or below a folder (Linux). */
+/** Mount points below a folder (Linux). */
 export function mountsBelow(folder: string, table = "/proc/self/mountinfo"): string[] {
   if (!existsSync(table)) return [];
   const real = realpathSync(folder);
@@ -195,5 +200,5 @@ export function mountsBelow(folder: string, table = "/proc/self/mountinfo"): str
   return readFileSync(table, "utf8")
     .split("\n")
     .map((line) => decode(line.split(" ")[4] ?? ""))
-    .filter((mount) => mount === real || mount.startsWith(`${real}/`));
+    .filter((mount) => mount.startsWith(`${real}/`));
 }

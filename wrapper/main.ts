@@ -1,10 +1,9 @@
 // daggerw's work after the shell script and the packages: chooses, provides, runs.
 import { callOf, wantsInteractiveShell, withModule, withPlainProgress } from "./args.js";
 import { cacheFolder } from "./cache.js";
-import { choose, describe } from "./choose.js";
+import { describe } from "./choose.js";
+import { decide } from "./decide.js";
 import { engine } from "./engine.js";
-import { isCached } from "./official.js";
-import { engineVersion, probe, thisHost } from "./probe.js";
 import { type Context, provide } from "./provide.js";
 import { run } from "./run.js";
 import { JobSummary } from "./summary.js";
@@ -23,8 +22,7 @@ export async function main(args: string[], { root, loadEmbedded }: Start): Promi
     const context: Context = { root, cache: cacheFolder(env), env, loadEmbedded, call: callOf(args), say };
     if (args[0] === "engine") return await engine(args.slice(1), context);
 
-    const facts = await probe(thisHost(root), isCached(context.cache, engineVersion(root)));
-    const choice = choose(facts);
+    const { facts, choice } = await decide(context);
     if (!env.DAGGERW_QUIET) say(describe(choice, facts));
     const cli = await provide(choice, context);
 

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { locked } from "../scripts/lock.mjs";
+import { cacheEntry } from "./cache.js";
 import { findOnPath } from "./probe.js";
 import { UserError } from "./types.js";
 
@@ -64,8 +65,9 @@ export async function official(options: OfficialOptions): Promise<string> {
   const path = officialPath(cache, version);
   if (isCached(cache, version)) return path;
   return await locked(
-    join(cache, "locks", "official.lock"),
+    join(cacheEntry(cache, "locks"), "official.lock"),
     async () => {
+      cacheEntry(cache, "cli");
       if (!isCached(cache, version)) await download(path, options);
       return path;
     },

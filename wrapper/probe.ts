@@ -33,7 +33,11 @@ export const thisHost = (root: string): Host => ({
   root,
 });
 
-export async function probe(host: Host, officialCached: boolean, { all = false } = {}): Promise<Facts> {
+export async function probe(
+  host: Host,
+  officialCached: boolean,
+  { all = false, patienceMs = PROBE_MS } = {},
+): Promise<Facts> {
   const { env } = host;
   const forced = env.DAGGERW || undefined;
   const url = env._EXPERIMENTAL_DAGGER_RUNNER_HOST || undefined;
@@ -41,7 +45,7 @@ export async function probe(host: Host, officialCached: boolean, { all = false }
   const [runnerHost, dagger, containers] = await Promise.all([
     url ? probeRunnerHost(url) : undefined,
     all || forced !== "embedded" ? probeDagger(host) : undefined,
-    all || (forced !== "embedded" && !url) ? probeContainers(host) : noContainers,
+    all || (forced !== "embedded" && !url) ? probeContainers(host, patienceMs) : noContainers,
   ]);
   return {
     engineVersion: engineVersion(host.root),
@@ -53,6 +57,12 @@ export async function probe(host: Host, officialCached: boolean, { all = false }
     embeddedObstacle: embeddedObstacle(host),
   };
 }
+
+const silentFor = (ms: number) => `no answer within ${ms / 1000} s`;
+
+/** The runtimes that may only be slow. */
+export const slowOnes = ({ silent }: Containers): string[] =>
+  silent.filter(({ problem }) => problem === silentFor(PROBE_MS)).map(({ command }) => command);
 
 const noContainers: Containers = { answering: undefined, silent: [] };
 
@@ -89,9 +99,9 @@ const realpath = (path: string) => {
   }
 };
 
-async function probeContainers({ env }: Host): Promise<Containers> {
+async function probeContainers({ env }: Host, patienceMs: number): Promise<Containers> {
   const installed = RUNTIMES.filter(({ command }) => findOnPath(command, env));
-  const answers = await Promise.all(installed.map(({ command, args }) => run(command, args, env)));
+  const answers = await Promise.all(installed.map(({ command, args }) => run(command, args, env, patienceMs)));
   const silent: Containers["silent"] = [];
   for (const [index, { command }] of installed.entries()) {
     const problem = answers[index]?.problem;
@@ -102,13 +112,18 @@ async function probeContainers({ env }: Host): Promise<Containers> {
 }
 
 /** Runs a command for its output. `problem` is the last thing that it said if it failed. */
-function run(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<{ stdout: string; problem?: string }> {
+function run(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  timeout = PROBE_MS,
+): Promise<{ stdout: string; problem?: string }> {
   return new Promise((done) => {
-    const options = { env, timeout: PROBE_MS, killSignal: "SIGKILL", encoding: "utf8" } as const;
+    const options = { env, timeout, killSignal: "SIGKILL", encoding: "utf8" } as const;
     const child = execFile(command, args, options, (error, stdout, stderr) => {
       if (!error) return done({ stdout });
       const lastWords = stderr.trim().split("\n").at(-1);
-      const problem = error.killed ? `no answer within ${PROBE_MS / 1000} s` : lastWords || error.message;
+      const problem = error.killed ? silentFor(timeout) : lastWords || error.message;
       done({ stdout, problem });
     });
     child.stdin?.end();
@@ -152,7 +167,7 @@ export async function probeRunnerHost(url: string): Promise<RunnerHost> {
       socket.destroy();
       done(problem === undefined ? { url, answers: true } : { url, answers: false, problem });
     };
-    const timer = setTimeout(() => finish(`no answer within ${PROBE_MS / 1000} s`), PROBE_MS);
+    const timer = setTimeout(() => finish(silentFor(PROBE_MS)), PROBE_MS);
     let answer = Buffer.alloc(0);
     const stranger = "what answers there is no Dagger engine";
     socket.once("connect", () => socket.write(HTTP2_HELLO));

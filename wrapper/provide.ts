@@ -31,7 +31,9 @@ export async function provide(choice: Choice, context: Context): Promise<Cli> {
     if (!choice.embeddedCliWillDo || !(error instanceof UserError) || error.exitCode !== 1) throw error;
     context.say(`${error.message.split("\n")[0]} The embedded CLI does it.`);
     const cli = await embeddedCli({ ...context, call: undefined }); // Its containers run elsewhere.
-    return { ...cli, env: { ...cli.env, _EXPERIMENTAL_DAGGER_RUNNER_HOST: env._EXPERIMENTAL_DAGGER_RUNNER_HOST } };
+    // The engine on this host is not the one that the call runs on.
+    const engineHost = { _EXPERIMENTAL_DAGGER_RUNNER_HOST: env._EXPERIMENTAL_DAGGER_RUNNER_HOST };
+    return { ...cli, engineIsAlive: undefined, env: { ...cli.env, ...engineHost } };
   }
 }
 

@@ -20,8 +20,10 @@ export interface EmbeddedProvider {
   build(...groups: Group[]): Promise<void>;
   /** What is built and what runs, as lines for a person. Changes nothing. */
   status(): Promise<string[]>;
-  /** Stops all that it started, and returns when it is gone: then the cache folder can be removed. */
+  /** Stops all that it started, and returns when it is gone. */
   stop(): Promise<void>;
+  /** The same, and then removes it; throws when calls work with it. */
+  stopAndRemove(remove: () => Promise<void>): Promise<void>;
 }
 
 export interface EmbeddedEngine {

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type cacheEntries, cacheFolder } from "../../wrapper/cache.js";
+import { type CacheEntry, cacheEntry, cacheFolder } from "../../wrapper/cache.js";
 
 /** This repository's embedded/ folder. */
 export const embeddedDir = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -11,8 +11,8 @@ export const embeddedDir = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The cache folder for an environment. */
 export const cacheRoot = (env: NodeJS.ProcessEnv = process.env): string => cacheFolder(env);
 
-const below = (name: (typeof cacheEntries)[number] | "", ...names: string[]) => {
-  const path = join(cacheRoot(), name, ...names);
+const below = (name: CacheEntry, ...names: string[]) => {
+  const path = join(cacheEntry(cacheRoot(), name), ...names);
   mkdirSync(path, { recursive: true });
   return path;
 };
@@ -20,7 +20,8 @@ const below = (name: (typeof cacheEntries)[number] | "", ...names: string[]) => 
 /** The folders in the cache, each made when asked for. They follow the environment, so tests can point elsewhere. */
 export const cache = {
   get root() {
-    return below("");
+    mkdirSync(cacheRoot(), { recursive: true });
+    return cacheRoot();
   },
   /** Finished results of `built()`: `<name>-<hash>`, each complete or absent. */
   get built() {

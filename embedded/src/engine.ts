@@ -1,25 +1,33 @@
 // The Dagger engine as a process on this host, without Docker: in a mount namespace and a root of its own, so that nothing
 // that it rewrites (resolv.conf, iptables' links) is the host's.
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
 import { createConnection } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { $ } from "zx";
 import { cache, embeddedDir } from "./cache.js";
+import { describeCalls, otherCalls } from "./calls.js";
 import { debianRoot } from "./debian.js";
-import { goBuild } from "./go.js";
+import { type GoBuild, goBuild, isGoBuilt } from "./go.js";
+import { bridgeAddress, noteForwarding, restoreNetwork } from "./hostNetwork.js";
 import { alive, endProcess, filesOf, readPid, untilItAnswers } from "./process.js";
-import { hashOf, step } from "./steps.js";
+import { hashOf, say, step } from "./steps.js";
 
 /** The engine's version: the one that the module asks for. */
 export const engineVersion = (
   JSON.parse(readFileSync(join(embeddedDir, "..", "dagger.json"), "utf8")) as { engineVersion: string }
 ).engineVersion;
-
-/** The address of the engine's bridge: where containers in the engine reach this host. */
-export const bridgeAddress = "10.87.0.1";
 
 /** After one that was killed it empties its cache first, a minute and more for a large one; what can't start ends by itself. */
 const START_TIMEOUT_MS = 600_000;
@@ -27,16 +35,20 @@ const NAMESPACES_TIMEOUT_MS = 60_000;
 /** It finishes what it writes, and takes its idle network namespaces down one by one: 25 s after a long run. */
 const STOP_TIMEOUT_MS = 120_000;
 
+const versions = "github.com/dagger/dagger/engine";
+
+const engineBuild: GoBuild = {
+  module: "engine",
+  title: `build the Dagger engine and CLI ${engineVersion}`,
+  tags: ["dfexcludepatterns", "dfparents"],
+  ldflags: `-s -w -X ${versions}.Version=${engineVersion} -X ${versions}.Tag=${engineVersion}`,
+};
+
 /** The engine's and the CLI's binaries. */
-export function engineBinaries(): Promise<string> {
-  const version = "github.com/dagger/dagger/engine";
-  return goBuild({
-    module: "engine",
-    title: `build the Dagger engine and CLI ${engineVersion}`,
-    tags: ["dfexcludepatterns", "dfparents"],
-    ldflags: `-s -w -X ${version}.Version=${engineVersion} -X ${version}.Tag=${engineVersion}`,
-  });
-}
+export const engineBinaries = (): Promise<string> => goBuild(engineBuild);
+
+/** Whether they are there, of today's sources. */
+export const isEngineBuilt = (): boolean => isGoBuilt(engineBuild);
 
 /** What the engine calls besides its own binaries. */
 export function engineRoot(): Promise<string> {
@@ -72,18 +84,28 @@ export const engineFiles = filesOf("engine");
 /** The engine's socket. */
 export const engineSocket = () => join(cache.run, "dagger", "engine.sock");
 
-/** Starts the engine if it doesn't run yet; restarts it when it was started from other parts. */
+/**
+ * Starts the engine if it doesn't run yet; restarts it when it was started from other parts, or from another resolver or other
+ * authorities of the host, once no call runs on it any more.
+ */
 export async function startEngine(parts: EngineParts): Promise<void> {
-  const stamp = hashOf({ files: [startScript], values: [parts, engineVersion] });
+  const files = [
+    startScript,
+    ...["/etc/resolv.conf", "/usr/local/share/ca-certificates"].filter(existsSync).map((path) => realpathSync(path)),
+  ];
+  const stamp = hashOf({ files, values: [parts, engineVersion] });
   const running = runningEngine();
   if (running && existsSync(engineFiles.stamp) && readFileSync(engineFiles.stamp, "utf8") === stamp) {
     if (await answers(engineSocket())) return;
   }
-  if (running) await stopEngine();
+  if (running) await untilNobodyCalls();
+  if (running || orphans().length > 0) await stopEngine();
+  refuseOtherEngines();
   refuseEnginesResolver();
   await step("start the engine", async (detail) => {
     if (existsSync(engineFiles.pid)) detail("the one before was killed, and its cache is emptied first");
-    await removeNetwork(); // of an engine that was killed
+    await restoreNetwork(parts.root); // of an engine that was killed
+    noteForwarding();
     const pid = await insideOf(spawnEngine(parts));
     writeFileSync(engineFiles.pid, `${pid}`);
     await untilItAnswers({
@@ -95,8 +117,25 @@ export async function startEngine(parts: EngineParts): Promise<void> {
       stop: stopEngine,
     });
     writeFileSync(engineFiles.stamp, stamp);
+    writeFileSync(partsFile(), JSON.stringify(parts));
   });
 }
+
+/** A restart would end the calls that run. */
+async function untilNobodyCalls() {
+  const running = () => otherCalls().filter(({ state }) => state === "runs");
+  if (running().length === 0) return;
+  const what = `wait for ${describeCalls(running())}: the engine is to be started anew, with other parts`;
+  await step(what, async () => {
+    while (running().length > 0) await sleep(500);
+  });
+}
+
+/** What the engine that runs was made of: its root's commands take back what it did to the network. */
+const partsFile = () => join(cache.run, "engine.parts");
+
+const rootOfRunning = (): string | undefined =>
+  existsSync(partsFile()) ? (JSON.parse(readFileSync(partsFile(), "utf8")) as EngineParts).root : undefined;
 
 /** The engine's pid, if it runs. */
 export function runningEngine(): number | undefined {
@@ -104,13 +143,49 @@ export function runningEngine(): number | undefined {
   return pid && alive(pid, "dagger-engine") ? pid : undefined;
 }
 
-/** Ends the engine and what it left in the kernel's network tables. */
-export async function stopEngine(): Promise<void> {
-  const pid = runningEngine();
-  if (pid) {
-    await step("stop the engine", () => endProcess(pid, STOP_TIMEOUT_MS));
-    await removeNetwork();
+/** Engines on this host's network that have an engine's state: tini and the engine itself count as one. */
+function engines(): { pid: number; state: string }[] {
+  const own = readlinkSync("/proc/self/ns/net");
+  const found: { pid: number; state: string }[] = [];
+  for (const name of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [command = ""] = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+      if (command !== "tini" || readlinkSync(`/proc/${name}/ns/net`) !== own) continue;
+      const [, state] = /(?:^|\0)ENGINE_STATE=([^\0]+)/.exec(readFileSync(`/proc/${name}/environ`, "utf8")) ?? [];
+      if (state && alive(Number(name), "dagger-engine")) found.push({ pid: Number(name), state });
+    } catch {
+      // It has ended meanwhile.
+    }
   }
+  return found;
+}
+
+/** Engines of this cache folder that no pid file names: who started them was killed in that moment. */
+const orphans = () => engines().filter(({ pid, state }) => state === cache.engineState && pid !== runningEngine());
+
+/** Two engines on one network would take each other's bridge away. */
+function refuseOtherEngines() {
+  const other = engines().find(({ state }) => state !== cache.engineState);
+  if (!other) return;
+  const folder = dirname(other.state);
+  throw new Error(
+    `A Dagger engine of another cache folder runs on this host (${folder}, pid ${other.pid}), and both want the bridge ` +
+      `${bridgeAddress}. Stop that one: DAGGERW_CACHE=${folder} ./daggerw engine stop`,
+  );
+}
+
+/** Ends the engine and takes back what it did to the host's network. */
+export async function stopEngine(): Promise<void> {
+  const pids = [runningEngine(), ...orphans().map(({ pid }) => pid)].filter((pid) => pid !== undefined);
+  for (const pid of pids) {
+    const calls = otherCalls().filter(({ state }) => state === "runs");
+    if (calls.length > 0) say(`What runs on the engine ends with it: ${describeCalls(calls)}.`);
+    await step("stop the engine", () => endProcess(pid, STOP_TIMEOUT_MS));
+  }
+  const root = rootOfRunning();
+  // Also of one that was killed.
+  if (root && (pids.length > 0 || existsSync(engineFiles.pid))) await restoreNetwork(root);
+  await rm(partsFile(), { force: true });
   await rm(engineFiles.pid, { force: true });
   await rm(engineFiles.stamp, { force: true });
   await rm(engineSocket(), { force: true });
@@ -188,10 +263,4 @@ function refuseEnginesResolver() {
     `/etc/resolv.conf names ${bridgeAddress}, a Dagger engine's own resolver: an engine runs on this host outside of a ` +
       "container, or one left its file behind. Stop it, put the host's resolv.conf back, and call again.",
   );
-}
-
-/** The bridge and the rules that the engine made in the host's network. */
-async function removeNetwork() {
-  const quiet = $({ quiet: true, nothrow: true });
-  await quiet`ip link delete dagger0`;
 }

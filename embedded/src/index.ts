@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Call } from "../../wrapper/types.js";
 import { cache, cacheRoot } from "./cache.js";
+import { describeCalls, noteCall, otherCalls } from "./calls.js";
 import { buildGroup, groupStates, groupsFor, partsOf } from "./demand.js";
 import {
   engineBinaries,
@@ -10,6 +11,7 @@ import {
   engineRoot,
   engineSocket,
   engineVersion,
+  isEngineBuilt,
   runningEngine,
   startEngine,
   stopEngine,
@@ -35,11 +37,14 @@ export async function build(...names: GroupName[]): Promise<void> {
 }
 
 async function makeReady(groups: GroupName[], why: string) {
-  const fresh = !isBuilt();
+  noteCall("prepares");
+  const fresh = !isEngineBuilt();
   if (fresh) {
     preflight();
     say(
-      "The embedded engine, its images and the TypeScript SDK are built once, from source: about half an hour on 2 cores.",
+      isBuilt()
+        ? "Parts of the embedded engine have changed since it was built: they are built anew."
+        : "The embedded engine, its images and the TypeScript SDK are built once, from source: about half an hour on 2 cores.",
     );
   }
   const started = Date.now();
@@ -50,6 +55,7 @@ async function makeReady(groups: GroupName[], why: string) {
     const sdk = await sdkContent();
     await startEngine({ binaries, root, sdk, mirror: await startMirror() });
     const pid = runningEngine();
+    noteCall("runs");
     return {
       cli: join(binaries, "dagger"),
       runnerHost: `unix://${engineSocket()}`,
@@ -74,10 +80,22 @@ export async function status(): Promise<string[]> {
   ];
 }
 
-/** Stops all that it started, and returns when it is gone: then the cache folder can be removed. */
+/** Stops all that it started, and returns when it is gone. */
 export async function stop(): Promise<void> {
+  await locked("embedded", stopAll);
+}
+
+/** The same, and then removes it, while nobody can start or build anything. */
+export async function stopAndRemove(remove: () => Promise<void>): Promise<void> {
+  const calls = otherCalls();
+  if (calls.length > 0) throw new Error(`Not removed: it is in use by ${describeCalls(calls)}. End that first.`);
   await locked("embedded", async () => {
-    await stopEngine();
-    await stopMirror();
+    await stopAll();
+    await remove();
   });
+}
+
+async function stopAll() {
+  await stopEngine();
+  await stopMirror();
 }

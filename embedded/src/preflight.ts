@@ -5,6 +5,7 @@ import { arch, freemem, platform } from "node:os";
 import { join } from "node:path";
 import { cache, cacheRoot } from "./cache.js";
 import { debianArchive, debianKeyring } from "./debian.js";
+import { engineSocket } from "./engine.js";
 import { goVersion } from "./go.js";
 
 export type HostFacts = {
@@ -21,6 +22,8 @@ export type HostFacts = {
   /** Why Debian packages can't be had; nothing when they can. */
   debianProblem?: string;
   cacheRoot: string;
+  /** The engine's socket in it. */
+  socket: string;
   freeBytes: number;
   /** The parts are built already, so that a run needs room for its own data only. */
   built: boolean;
@@ -36,6 +39,9 @@ const PROVIDERS_MEMORY = 8 * GB;
 
 /** The highest `go` line of the modules in embedded/go. */
 export const NEEDED_GO = [1, 26, 4];
+
+/** What the kernel takes for a Unix socket (sun_path, less the zero at its end). */
+const LONGEST_SOCKET = 107;
 
 const neededCommands = ["apt-get", "dpkg", "dpkg-deb", "flock", "tar", "unshare", "pivot_root", "mount", "cp", "du"];
 
@@ -70,6 +76,11 @@ export function obstacles(facts: HostFacts): string[] {
       `Mount namespaces can't be used (${facts.namespaceProblem}): in a container, it has to be a privileged one.`,
     );
   }
+  check(
+    Buffer.byteLength(facts.socket) <= LONGEST_SOCKET && !/[:,\\]/.test(facts.cacheRoot),
+    `${facts.cacheRoot} can't be the cache folder: the engine's socket in it must have a path of at most ${LONGEST_SOCKET} bytes, ` +
+      "and mounts allow no colon, comma or backslash. Point DAGGERW_CACHE to another folder.",
+  );
   const needed = facts.built ? WARM_BYTES : COLD_BYTES;
   check(facts.freeBytes >= needed, tooLittleSpace(facts, needed));
   return found;
@@ -116,6 +127,7 @@ export function hostFacts(): HostFacts {
     namespaceProblem: linux && root && has("unshare") && has("mount") ? namespaceProblem() : undefined,
     debianProblem: linux && has("apt-get") ? problemOf(() => [debianArchive(), debianKeyring()]) : undefined,
     cacheRoot: cacheRoot(),
+    socket: engineSocket(),
     freeBytes: freeBytes(),
     built: isBuilt(),
   };

@@ -31,8 +31,9 @@ export type Start = {
 /** Waits until a process that was just started answers; when it ends or doesn't, stops it and says what its log says. */
 export async function untilItAnswers({ what, pid, log, answers, timeoutMs, stop }: Start): Promise<void> {
   for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(50)) {
-    if (await answers()) return;
+    // In this order: what answers may be another one.
     if (!alive(pid)) break;
+    if (await answers()) return;
   }
   const end = readFileSync(log, "utf8").trimEnd().split("\n").slice(-15).join("\n");
   await stop();

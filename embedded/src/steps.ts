@@ -132,11 +132,19 @@ export async function built(
 }
 
 async function removeOthers(name: string, pattern: RegExp, except?: string) {
+  const used = inUse();
   for (const entry of readdirSync(cache.built)) {
     const path = join(cache.built, entry);
-    if (entry.match(pattern)?.[1] === name && path !== except) await removeTree(path);
+    if (entry.match(pattern)?.[1] === name && path !== except && !used.includes(entry)) await removeTree(path);
   }
 }
+
+/** What the engine and the mirror that run are made of, by their own notes: it stays until they are started anew. */
+const inUse = () =>
+  ["engine.parts", "mirror.stamp"]
+    .map((name) => join(cache.run, name))
+    .map((file) => (existsSync(file) ? readFileSync(file, "utf8") : ""))
+    .join();
 
 /** Removes a folder, read-only parts included (Go's module cache has them). */
 export async function removeTree(path: string) {

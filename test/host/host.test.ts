@@ -1,6 +1,6 @@
 // The embedded engine changes nothing on the host outside its cache folder: the same before, during and after it runs.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -19,17 +19,23 @@ function host() {
   };
 }
 
-/** The kernel's network: interfaces by name. */
-const interfaces = () =>
-  readFileSync("/proc/net/dev", "utf8")
-    .split("\n")
-    .slice(2)
-    .map((line) => line.split(":")[0]?.trim());
+const cacheOf = (...names: string[]) => join(cacheFolder(process.env), ...names);
+
+/** The kernel's network: interfaces by name, whether it forwards, and the rules of its packet filter. */
+function network() {
+  const devices = readFileSync("/proc/net/dev", "utf8").split("\n").slice(2);
+  // The host need not have iptables: the engine's root has.
+  const root = readdirSync(cacheOf("built")).find((name) => name.startsWith("debian-engine-")) ?? "";
+  const rules = run("chroot", cacheOf("built", root, "root"), "/usr/sbin/xtables-nft-multi", "iptables-save");
+  return {
+    interfaces: devices.map((line) => line.split(":")[0]?.trim()),
+    forwarding: readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8"),
+    rules: rules.split("\n").flatMap((line) => line.match(/^(?:-A .*|:\S+)/)?.[0] ?? []),
+  };
+}
 
 /** A call that needs no image. */
 const bump = ["bump", "--env", "prod", "--tag", "v0.2.0", "as-patch", "contents"];
-
-const cacheOf = (...names: string[]) => join(cacheFolder(process.env), ...names);
 
 /** Runs with an empty cache of the engine's: one that is killed costs it, and the next run of all tests would have to fill it. */
 async function withEmptyCache(test: () => Promise<void>) {
@@ -51,18 +57,20 @@ const embedded = (await daggerw(["engine", "status"])).stdout.match(/^chosen\s+e
 describe.skipIf(!embedded)("the embedded engine", () => {
   it("leaves the host's files, mounts and DNS as they were, and its network too once it has stopped", async () => {
     await daggerw(["engine", "stop"]);
-    const before = { ...host(), interfaces: interfaces() };
+    const before = { ...host(), ...network() };
+    expect(before.rules.filter((rule) => rule.includes("CNI-"))).toEqual([]);
 
     expect(await daggerw(["engine", "start"])).toMatchObject({ exitCode: 0 });
     expect(await daggerw(["-s", "call", ...bump])).toMatchObject({ exitCode: 0 });
     expect(host()).toEqual({ files: before.files, mounts: before.mounts, resolver: before.resolver });
 
     await daggerw(["engine", "stop"]);
-    expect({ ...host(), interfaces: interfaces() }).toEqual(before);
+    expect({ ...host(), ...network() }).toEqual(before);
   }, 300_000);
 
   it("ends a call in whose middle it is killed, takes all that it started with it, and is there for the next", async () => {
     await withEmptyCache(async () => {
+      const before = network();
       await daggerw(["engine", "start"]);
       const running = start(["--progress=plain", "call", "test-chart"]);
       await running.says("together: lint chart, cluster");
@@ -76,6 +84,8 @@ describe.skipIf(!embedded)("the embedded engine", () => {
       const next = await daggerw(["-s", "call", ...bump]);
       expect(next.stderr).toMatch(/✔ start the engine, .*: the one before was killed, and its cache is emptied first/);
       expect(next.exitCode, next.stderr).toBe(0);
+      await daggerw(["engine", "stop"]);
+      expect(network()).toEqual(before);
     });
   }, 900_000);
 });

@@ -10,6 +10,7 @@ const capable: HostFacts = {
   goVersion: "go1.26.8",
   missingCommands: [],
   cacheRoot: "/cache",
+  socket: "/cache/run/dagger/engine.sock",
   freeBytes: 20e9,
   built: false,
 };
@@ -31,6 +32,12 @@ const lacking: [string, Partial<HostFacts>, RegExp][] = [
   ["commands", { missingCommands: ["dpkg", "flock"] }, /Not on the PATH: dpkg, flock\. They are in/],
   ["a Debian archive", { debianProblem: "apt's sources name none" }, /apt's sources name none/],
   ["mount namespaces", { namespaceProblem: "Operation not permitted" }, /Operation not permitted.*privileged/],
+  [
+    "room for a socket's name",
+    { socket: `/${"x".repeat(107)}` },
+    /\/cache can't be the cache folder.*107 bytes.*DAGGERW_CACHE/,
+  ],
+  ["a path that can be mounted", { cacheRoot: "/a:b" }, /\/a:b can't be the cache folder.*no colon/],
   ["disk", { freeBytes: 19.99e9 }, /19\.9 GB are free for \/cache, and 20\.0 GB are needed.*DAGGERW_CACHE/],
 ];
 

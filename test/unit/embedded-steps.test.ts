@@ -43,6 +43,16 @@ test("changed inputs build a new result, and the old one goes", async () => {
   expect(existsSync(other)).toBe(true);
 });
 
+test("what the engine that runs is made of stays, until another one runs", async () => {
+  const [first, note] = [await built("part", { values: [1] }, write("old")), join(cache.run, "engine.parts")];
+  writeFileSync(note, JSON.stringify({ binaries: first }));
+  const second = await built("part", { values: [2] }, write("new"));
+  expect([first, second].map((path) => existsSync(path))).toEqual([true, true]);
+  writeFileSync(note, JSON.stringify({ binaries: second }));
+  const third = await built("part", { values: [3] }, write("newer"));
+  expect([first, second, third].map((path) => existsSync(path))).toEqual([false, true, true]);
+});
+
 test("a failed build leaves nothing, keeps the result before, and the next run succeeds", async () => {
   const first = await built("part", { values: [1] }, write("old"));
   const half = async (outDir: string) => {

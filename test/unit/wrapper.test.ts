@@ -24,6 +24,7 @@ import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { stampOf } from "../../scripts/deps.mjs";
+import { cacheEntry } from "../../wrapper/cache.js";
 
 vi.setConfig({ testTimeout: 60_000 }); // For a machine that is busy with a build.
 
@@ -285,6 +286,15 @@ describe("what can't work is said at once", () => {
     }
   });
 
+  it.runIf(isLinuxRoot)("a daemon that is only slow, before an engine is built in its place", async () => {
+    fakeDagger();
+    command("docker", "sleep 4; echo Client: 1");
+    const result = await daggerw(["call"]);
+    expect(result.stderr).toContain("docker: no answer yet. Asked once more, before an engine is built");
+    expect(result.stderr).toContain("(docker answers)");
+    expect(result.code).toBe(0);
+  });
+
   it("an old Node", async () => {
     command("node", "echo v18.19.0");
     const result = await daggerw(["call"]);
@@ -318,7 +328,7 @@ describe("the official CLI", () => {
     expect(result.stderr).toContain("interrupted");
     expect(result.code).toBe(130);
     const left = readdirSync(join(home, ".cache", "daggerw"), { recursive: true, withFileTypes: true });
-    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+    expect(left.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([".daggerw"]);
   });
 });
 
@@ -339,7 +349,12 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
        };
        export const build = async (...groups: string[]) => log(groups.join(" "));
        export const status = async () => ["built", "engine runs: pid 1"];
-       export const stop = async () => log("stop");`,
+       export const stop = async () => log("stop");
+       export const stopAndRemove = async (remove: () => Promise<void>) => {
+         if (process.env.IN_USE) throw new Error("Not removed: it is in use by a call (pid 17).");
+         log("stop");
+         await remove();
+       };`,
     );
     writeFileSync(join(source, "where.ts"), `export const where: string = import.meta.url;`);
   });
@@ -382,8 +397,8 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
   });
 
   it("has a status, a start, a stop and a removal", async () => {
-    mkdirSync(join(home, ".cache", "daggerw", "built"), { recursive: true });
-    writeFileSync(join(home, ".cache", "daggerw", "built", "big"), Buffer.alloc(3e6, 1));
+    const cache = join(home, ".cache", "daggerw");
+    writeFileSync(join(cacheEntry(cache, "built"), "big"), Buffer.alloc(3e6, 1));
     const status = await daggerw(["engine", "status"]);
     expect(status.stdout).toMatch(/chosen +embedded engine v0\.21\.8/);
     expect(status.stdout).toMatch(/embedded +built\n +engine runs: pid 1/);
@@ -397,17 +412,21 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     expect(asked.code).toBe(2);
     expect(log()).toBe(`ensure file://${source}/where.ts\nstop\n`);
 
-    // DAGGERW_CACHE may name a disk with other things on it.
-    writeFileSync(join(home, ".cache", "daggerw", "mine"), "");
+    const busy = await daggerw(["engine", "remove", "--yes"], { more: { IN_USE: "1" } });
+    expect(busy).toMatchObject({ code: 1, stderr: expect.stringContaining("in use by a call (pid 17)") });
+    expect(existsSync(join(cache, "built", "big"))).toBe(true);
+
+    // DAGGERW_CACHE may name a disk with other things on it, called as daggerw would call its own.
+    for (const name of ["mine", "go"]) mkdirSync(join(cache, name));
     const partly = await daggerw(["engine", "remove", "--yes"]);
     expect(partly.stdout).toMatch(/^Removed what daggerw made in .*daggerw: 3 MB are free again\.\n/);
-    expect(partly.stdout).toContain("Left there, since it is not daggerw's: mine");
-    expect(readdirSync(join(home, ".cache", "daggerw"))).toEqual(["mine"]);
+    expect(partly.stdout).toContain("Left there, since it is not daggerw's: go, mine");
+    expect(readdirSync(cache).sort()).toEqual(["go", "mine"]);
     expect(log()).toMatch(/stop\nstop\n$/);
-    rmSync(join(home, ".cache", "daggerw", "mine"));
+    for (const name of ["mine", "go"]) rmSync(join(cache, name), { recursive: true });
 
     expect((await daggerw(["engine", "remove", "--yes"])).code).toBe(0);
-    expect(existsSync(join(home, ".cache", "daggerw"))).toBe(false);
+    expect(existsSync(cache)).toBe(false);
     expect((await daggerw(["engine", "remove", "--yes"])).stdout).toContain("nothing to remove");
   });
 

@@ -1,0 +1,89 @@
+// What an engine changes in the host's network, which it shares: a bridge, the CNI plugins' rules, and forwarding. All of it is
+// taken back when the engine has ended, however it ended.
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { $ } from "zx";
+import { cache } from "./cache.js";
+
+const BRIDGE = "dagger0";
+/** The bridge's network, as in the engine's own configuration. */
+const SUBNET = "10.87.";
+
+/** The bridge's address: where containers in the engine reach this host. */
+export const bridgeAddress = `${SUBNET}0.1`;
+
+const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+const note = () => join(cache.run, "ip-forward");
+
+/** Changes with every start of the machine: what was noted before says nothing then. */
+const boot = () => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+
+/** Notes what the host forwards before the engine's bridge makes it forward. */
+export function noteForwarding(): void {
+  const now = readFileSync(FORWARDING, "utf8").trim();
+  if (now === "0") writeFileSync(note(), boot());
+}
+
+/**
+ * Takes it all back.
+ *
+ * @param root the engine's root, which has the commands of iptables
+ */
+export async function restoreNetwork(root: string): Promise<void> {
+  await $({ quiet: true, nothrow: true })`ip link delete ${BRIDGE}`;
+  for (const variant of ["nft", "legacy"] as const) await removeRules(root, variant);
+  if (!existsSync(note())) return;
+  if (readFileSync(note(), "utf8") === boot()) writeFileSync(FORWARDING, "0");
+  rmSync(note(), { force: true });
+}
+
+async function removeRules(root: string, variant: "nft" | "legacy"): Promise<void> {
+  // To list the old tables would make them.
+  if (variant === "legacy" && !existsSync("/proc/net/ip_tables_names")) return;
+  const command = ["chroot", root, `/usr/sbin/xtables-${variant}-multi`];
+  const { stdout, exitCode } = await $({ quiet: true, nothrow: true })`${command} iptables-save`;
+  const commands = exitCode === 0 ? removalOf(stdout) : "";
+  if (commands) await $({ quiet: true, nothrow: true, input: commands })`${command} iptables-restore --noflush`;
+}
+
+/**
+ * What `iptables-restore --noflush` gets to remove the engine's rules from those that `iptables-save` has listed: the bridge's
+ * addresses in the CNI plugins' chains, the chains for each of its containers, and the plugins' own chains when nobody else's
+ * rules are left in them. The plugins leave these, and after a kill all (plugins/meta/firewall, `Del`).
+ */
+export function removalOf(saved: string): string {
+  const [filter, nat] = ["filter", "nat"].map((table) => rulesOf(saved, table));
+  return [inTable("filter", removedFilters(filter ?? [])), inTable("nat", removedMasquerades(nat ?? []))].join("");
+}
+
+const inTable = (table: string, lines: string[]) =>
+  lines.length > 0 ? `*${table}\n${lines.join("\n")}\nCOMMIT\n` : "";
+
+/** The lines that append a rule to a table. */
+function rulesOf(saved: string, table: string): string[] {
+  const [, body = ""] = saved.split(`*${table}\n`);
+  return (body.split("\nCOMMIT")[0] ?? "").split("\n").filter((line) => line.startsWith("-A "));
+}
+
+const deletion = (rule: string) => rule.replace(/^-A /, "-D ");
+
+function removedFilters(rules: string[]): string[] {
+  const inChain = rules.filter((rule) => rule.startsWith("-A CNI-FORWARD "));
+  const ours = inChain.filter((rule) => rule.includes(` ${SUBNET}`));
+  if (inChain.length === 0) return [];
+  const isJump = (rule: string) => rule.endsWith(" -j CNI-ADMIN");
+  const others = inChain.filter((rule) => !ours.includes(rule) && !isJump(rule));
+  const administrators = rules.filter((rule) => rule.startsWith("-A CNI-ADMIN "));
+  if (others.length > 0 || administrators.length > 0) return ours.map(deletion);
+  const jumps = rules.filter((rule) => rule.endsWith(" -j CNI-FORWARD"));
+  return [...jumps.map(deletion), "-F CNI-FORWARD", "-X CNI-FORWARD", "-X CNI-ADMIN"];
+}
+
+/** Each container has a chain of its own for what it sends out. */
+function removedMasquerades(rules: string[]): string[] {
+  const jumps = rules.filter(
+    (rule) => rule.startsWith(`-A POSTROUTING -s ${SUBNET}`) && / -j CNI-[0-9a-f]+$/.test(rule),
+  );
+  const chains = jumps.map((rule) => rule.slice(rule.lastIndexOf(" ") + 1));
+  return [...jumps.map(deletion), ...chains.map((chain) => `-F ${chain}`), ...chains.map((chain) => `-X ${chain}`)];
+}
