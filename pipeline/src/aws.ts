@@ -48,12 +48,12 @@ export interface AwsSession {
 export async function openAwsSession(access: AwsAccess, region: string): Promise<AwsSession> {
   checkAccess(access);
   const endpoint = access.endpoint && (await startEndpoint(access.endpoint));
-  const settings = { region, endpoint: endpoint?.url, maxAttempts: 3 };
+  const settings = { ...clientSettings, region, endpoint: endpoint?.url };
   const credentials = await credentialsOf(access, settings);
   const { GetCallerIdentityCommand, STSClient } = await loadSts();
   const identity = await new STSClient({ ...settings, credentials })
     .send(new GetCallerIdentityCommand({}))
-    .catch((error) => refuse("AWS does not accept the credentials", error));
+    .catch((error) => refuse("AWS does not accept the credentials", error, region));
   const { Account: account = "", Arn: arn = "" } = identity;
   if (access.account && access.account !== account)
     throw new Error(
@@ -95,6 +95,25 @@ function checkAccess({ credentials, roleArn, webIdentityToken, account }: AwsAcc
     );
 }
 
+/**
+ * What every client of AWS has. Without limits the kernel's hold, which wait for a network that drops packets for a quarter of an
+ * hour; without the last setting the client only warns that a limit has passed.
+ */
+export const clientSettings = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 5_000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+};
+
+const UNREACHABLE = /^(?:E(?:CONN|HOST|NET|TIMED|PIPE)|ENOTFOUND|EAI_)/;
+
+/** Says that a service of AWS has not answered at all; nothing where it has. */
+export function unanswered(service: string, error: unknown): string | undefined {
+  const { name, code = "", message } = error as Error & { code?: string };
+  if (name !== "TimeoutError" && !UNREACHABLE.test(code)) return undefined;
+  const why = (message || code).replace(/^@smithy\S* - (\[ERROR\] )?|\.$/g, "");
+  return `${service} does not answer: ${why}. See whether this machine reaches AWS (network, DNS, firewall), and repeat the call. Nothing was done.`;
+}
+
 async function credentialsOf(access: AwsAccess, settings: { region: string; endpoint?: string }) {
   if (access.credentials) return parseAwsCredentials(await access.credentials.plaintext(), access.profile);
   const token = (await access.webIdentityToken?.plaintext())?.trim();
@@ -114,7 +133,7 @@ async function credentialsOf(access: AwsAccess, settings: { region: string; endp
       if (!isTooLong(error)) throw error;
       return assume(SHORT_SESSION_SECONDS);
     })
-    .catch((error) => refuse(`AWS does not let the token assume ${access.roleArn}`, error));
+    .catch((error) => refuse(`AWS does not let the token assume ${access.roleArn}`, error, settings.region));
   return {
     accessKeyId: given?.AccessKeyId ?? "",
     secretAccessKey: given?.SecretAccessKey ?? "",
@@ -148,7 +167,9 @@ const meanings: Record<string, string> = {
   RegionDisabledException: "STS is not enabled in this region",
 };
 
-function refuse(what: string, error: unknown): never {
+function refuse(what: string, error: unknown, region: string): never {
+  const silence = unanswered(`AWS' STS in ${region}`, error);
+  if (silence) throw new Error(silence);
   const { name = "", message = "" } = error as Error;
   // The client's classes end with it, and some of AWS' own codes do.
   const meaning = meanings[name] ?? meanings[name.replace(/Exception$/, "")];

@@ -15,11 +15,13 @@ import {
   followsGit,
   type GitopsTarget,
   releaseTimeout,
+  servedTag,
   takeBack,
   waitForTag,
 } from "./gitopsRelease.js";
 import { warmUp } from "./kubernetes.js";
 import { startPlatform, type ThrowawayPlatform } from "./platform.js";
+import { recordProof } from "./promotionProof.js";
 import { type AppRegistry, requireTag } from "./registry.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { formatSeconds, type Report } from "./report.js";
@@ -183,8 +185,9 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
     };
     await run.parallel([{ name: `install ${released}`, run: install }, ...checks(source)]);
   }
-  const made: { commit?: TagCommit } = {};
+  const made: { commit?: TagCommit; serving?: string } = {};
   const bring = async () => {
+    if (!platform) made.serving = await servedTag(gitops);
     // The cluster waits for this commit: a pull request can't stand for it.
     const commit = await publishTag({ ...delivery, pullRequest: false }, entry, { tag, digest }, log);
     made.commit = commit;
@@ -202,7 +205,7 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
     return made.commit?.clone;
   } catch (error) {
     // A cluster of the run ends with it: nobody waits there for the tag before.
-    const failed = !platform && made.commit && { tag, commit: made.commit };
+    const failed = !platform && made.commit && { tag, commit: made.commit, serving: made.serving };
     // When that fails too, the report has both causes.
     if (failed)
       await run.step(`take ${tag} back`, async (note) => note(await takeBack(gitops, failed))).catch(() => undefined);
@@ -225,18 +228,22 @@ async function bumpProd(
     note(proposed);
     return { changes };
   }
-  const published = await withAdvice(
-    () => publishTag(delivery, prod, { tag, passed: entry.name, digest }, log),
+  const proof = { tag, passed: entry.name, digest };
+  const set = await withAdvice(
+    () => publishTag(delivery, prod, proof, log),
     () => (platform ? "" : resumeAdvice(entry, { tag, digest, run: delivery.run })),
   );
+  const hadIt = !set.changed && !set.pullRequest;
+  const published = (hadIt && (await recordProof(delivery, prod, proof, log))) || set;
   note(platform ? `${proposed}; ${published.sha.slice(0, 7)} on the run's git server` : describe(published, tag));
   return platform ? { changes } : { changes, published };
 }
 
-function describe({ sha, changed, pullRequest }: Published, tag: string): string {
+function describe({ sha, changed, before, pullRequest }: Published, tag: string): string {
   const { releaseFile } = environment("prod");
   if (pullRequest) return `${releaseFile} → ${tag} by ${pullRequest}`;
-  return changed ? `${releaseFile} → ${tag} by ${sha.slice(0, 7)}` : `${releaseFile} has ${tag} already`;
+  if (changed && before !== tag) return `${releaseFile} → ${tag} by ${sha.slice(0, 7)}`;
+  return `${releaseFile} has ${tag} already${changed ? `; the proof by ${sha.slice(0, 7)}` : ""}`;
 }
 
 /** How things stand when all has passed but the last push. */

@@ -88,19 +88,27 @@ async function artifactOf(api: Cluster, { spec, metadata }: Kustomization) {
   return ((await api.findObject(reference)) as GitRepository | undefined)?.status?.artifact;
 }
 
+const DOWNLOAD_MS = 60_000;
+
 /** Takes an artifact from source-controller, by a port-forward: its address is one of the cluster's own. */
 async function download(api: Cluster, { url = "", digest }: { url?: string; digest?: string }): Promise<Buffer> {
   const { hostname, port, pathname } = new URL(url);
   const [service = "", namespace = ""] = hostname.split(".");
   const forward = await api.portForward(namespace, service, Number(port) || 80);
+  const signal = AbortSignal.timeout(DOWNLOAD_MS);
   try {
-    const answer = await fetch(`${forward.url}${pathname}`);
+    const answer = await fetch(`${forward.url}${pathname}`, { signal });
     if (!answer.ok) throw new Error(`${service} does not give Flux's artifact ${pathname}: HTTP ${answer.status}.`);
     const content = Buffer.from(await answer.arrayBuffer());
     const hash = `sha256:${createHash("sha256").update(content).digest("hex")}`;
     if (digest?.startsWith("sha256:") && digest !== hash)
       throw new Error(`Flux's artifact ${pathname} is not the one of its digest: ${hash} instead of ${digest}.`);
     return content;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new Error(
+      `${service} has not given Flux's artifact ${pathname} within ${DOWNLOAD_MS / 1000} s. Next: kubectl -n ${namespace} get pods`,
+    );
   } finally {
     await forward.close();
   }

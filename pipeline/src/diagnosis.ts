@@ -69,14 +69,15 @@ const LOG_LINES = 20;
 type Finding = Pick<Diagnosis, "what" | "cause" | "next"> & { container?: string; previousLog?: boolean };
 
 /**
- * Says why pods can't become ready, or nothing when they still may. A pod that is being deleted counts for nothing.
+ * Says why pods can't become ready, or nothing when they still may. A pod that is being deleted counts for nothing, nor does one
+ * that its node gave up and whose ReplicaSet has another.
  * Sources of the rules: the waiting and termination reasons of the kubelet (pkg/kubelet/kuberuntime, images/types.go)
  * and containerd's error texts.
  */
 export function diagnose(situation: Situation): Diagnosis | undefined {
   const patience = { ...defaultPatience, ...situation.patience };
   for (const pod of situation.pods) {
-    if (pod.metadata?.deletionTimestamp || isReady(pod)) continue;
+    if (isLeaving(pod) || isReady(pod) || isMadeAnew(pod, situation, patience)) continue;
     const events = eventsOf(pod, situation.events);
     const finding = diagnosePod({ pod, events, now: situation.now, patience });
     if (finding) return podDiagnosis(pod, events, finding);
@@ -389,6 +390,17 @@ function crashCause(
 
 // --- pods -------------------------------------------------------------------------------------------------------------
 
+/** Whether a pod's ReplicaSet has another one for it, or may be about to make it: the kubelet evicts and refuses good ones too. */
+function isMadeAnew(pod: V1Pod, { pods, replicaSet, now }: Situation, { settledWithinSeconds }: Patience): boolean {
+  if (!replicaSet || !hasFailed(pod)) return false;
+  return pods.some((other) => !hasFailed(other) && !isLeaving(other)) || unchangedFor(pod, now) < settledWithinSeconds;
+}
+
+/** Whether a pod's phase is Failed: of a ReplicaSet's pod, whose containers are always restarted, its node has given it up. */
+export const hasFailed = (pod: V1Pod): boolean => pod.status?.phase === "Failed";
+
+const isLeaving = (pod: V1Pod): boolean => Boolean(pod.metadata?.deletionTimestamp);
+
 /** A pod that the kubelet gave up as a whole (Evicted, NodeLost, DeadlineExceeded); exits of containers are told better elsewhere. */
 function failedPod({ pod }: PodCase): Finding | undefined {
   if (pod.status?.phase !== "Failed" || !pod.status.reason) return undefined;
@@ -602,6 +614,13 @@ const isNewOnNode = (subject: PodCase) => ageOnNode(subject) < subject.patience.
 function age({ pod, now }: PodCase): number {
   const since = pod.metadata?.creationTimestamp ?? pod.status?.startTime;
   return since ? secondsBetween(since, now) : 0;
+}
+
+/** Seconds since the last change that a pod's conditions tell: an eviction is one of them. */
+function unchangedFor({ metadata, status }: V1Pod, now: Date): number {
+  const changes = (status?.conditions ?? []).map(({ lastTransitionTime }) => lastTransitionTime);
+  const times = [metadata?.creationTimestamp, ...changes].flatMap((time) => (time ? secondsBetween(time, now) : []));
+  return Math.min(...times);
 }
 
 /** Clocks of cluster and caller differ: what seems to lie in the future counts as now. */

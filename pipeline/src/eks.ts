@@ -1,5 +1,5 @@
 import type { Cluster as EksDescription } from "@aws-sdk/client-eks";
-import type { AwsSession } from "./aws.js";
+import { type AwsSession, clientSettings, unanswered } from "./aws.js";
 import type { Target } from "./deployment.js";
 import { eksToken, renewedToken, requireLiveSession } from "./eksToken.js";
 import type { EnvironmentEntry } from "./environments.js";
@@ -56,7 +56,8 @@ export async function findEksCluster(session: AwsSession, name: string): Promise
 const loadEks = () => import("@aws-sdk/client-eks");
 
 const settingsOf = ({ region, credentials, endpoint }: AwsSession) => ({
-  ...{ region, credentials, maxAttempts: 3 },
+  ...clientSettings,
+  ...{ region, credentials },
   endpoint: endpoint?.url,
 });
 
@@ -82,6 +83,8 @@ async function explain(error: unknown, session: AwsSession, name: string): Promi
   const { name: code, message } = error as Error;
   const { account, region, caller } = session;
   const place = `the AWS account ${account}, region ${region}`;
+  const silence = unanswered(`EKS in ${region}`, error);
+  if (silence) return new Error(silence);
   if (code === "ResourceNotFoundException")
     return new Error(
       `There is no EKS cluster ${name} in ${place}: ${await others(session)}. ` +

@@ -66,6 +66,17 @@ export function infrastructureOf(name: string): EnvironmentEntry {
 }
 
 /**
+ * Looks up an environment that has a release file of its own.
+ *
+ * @throws Error when it is unknown, or `local`
+ */
+export function withReleaseFile(name: string): EnvironmentEntry {
+  const found = environment(name);
+  if (found.name !== "local") return found;
+  throw new Error(`local has no release file of its own: it runs what ${found.releaseFile} says. Use dev or prod.`);
+}
+
+/**
  * Looks up an environment that gets tags by promotion: prod; and `local`, a throwaway cluster that runs what prod runs.
  *
  * @throws Error when it is unknown, or dev

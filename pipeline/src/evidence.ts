@@ -22,6 +22,8 @@ export interface ReleaseNote {
   readonly rolledBack?: { readonly tag: string; readonly commit?: string };
   /** Where a merge brings the tag, which some other commit has set. */
   readonly promotedTo?: string;
+  /** Whether the file has the tag already, and the commit changes nothing. */
+  readonly isProofOnly?: boolean;
   /** Which run made the commit, as its caller named it. */
   readonly run?: string;
 }
@@ -42,9 +44,8 @@ export interface Evidence {
 }
 
 /** The message of a commit to a release file: a line for people, and the trailers that `promote` and `rollback` read. */
-export function releaseMessage({ file, tag, digest, passed, rolledBack, promotedTo, run }: ReleaseNote): string {
-  const set = rolledBack ? `Revert ${file} to ${tag}` : `${file}: ${tag}`;
-  const subject = promotedTo ? `Promote ${tag} to ${promotedTo}` : set;
+export function releaseMessage(note: ReleaseNote): string {
+  const { tag, digest, passed, rolledBack, run } = note;
   const about = rolledBack?.commit ? [`This takes back ${rolledBack.tag} of ${rolledBack.commit}.`, ""] : [];
   const trailers = [
     `${TRAILERS.tag}: ${tag}`,
@@ -53,8 +54,17 @@ export function releaseMessage({ file, tag, digest, passed, rolledBack, promoted
     ...(rolledBack ? [`${TRAILERS.rolledBack}: ${rolledBack.tag}`] : []),
     ...(run ? [`${TRAILERS.run}: ${run}`] : []),
   ];
-  return [subject, "", ...about, ...trailers].join("\n");
+  return [subjectOf(note), "", ...about, ...trailers].join("\n");
 }
+
+function subjectOf({ file, tag, rolledBack, promotedTo, isProofOnly }: ReleaseNote): string {
+  if (promotedTo) return `Promote ${tag} to ${promotedTo}`;
+  if (rolledBack) return `Revert ${file} to ${tag}`;
+  return isProofOnly ? `${proofSubject(file)}${tag}` : `${file}: ${tag}`;
+}
+
+/** How the subject begins of a commit that only records the proof: git finds it by that, as it changes no file. */
+export const proofSubject = (file: string) => `Proof for ${file}: `;
 
 const passedText = (environment: string, tag: string) => `ci ${environment} ${tag}`;
 
@@ -79,7 +89,8 @@ export function tagAfter({ text }: ReleaseCommit, file: string): string | undefi
 }
 
 /**
- * Looks for the proof that a tag passed `ci` on dev: the newest commit that set it in prod's release file and says so.
+ * Looks for the proof that a tag passed `ci` on dev: the newest commit that set it in prod's release file, or found it there, and
+ * says so.
  *
  * @param history the commits of prod's release file, the newest first
  */

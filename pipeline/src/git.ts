@@ -31,6 +31,8 @@ export interface CommitOptions {
 export interface FileCommitOptions extends CommitOptions {
   /** A clone of the branch that was made before, which spares the time for one. Where the branch has moved since, a new one is made. */
   readonly clone?: Promise<Clone | undefined>;
+  /** Makes a commit also of a file that is as it should be, for what the message says. */
+  readonly isAlways?: boolean;
 }
 
 /** A branch as it was when it was looked at. */
@@ -84,7 +86,7 @@ const CLONE = endingIn1(`${gitClone('--depth 1 --single-branch --branch "$BRANCH
 /** A lease forces nothing, as the commit follows on what it expects; without it, commits that were taken off the branch would come back. */
 const LEASE = `\${EXPECTED:+--force-with-lease="refs/heads/$TARGET:$EXPECTED"}`;
 const PUSH = endingIn1(
-  `git commit --quiet --message "$MESSAGE" -- "$FILE" && ${gitPush("HEAD", LEASE)} && git rev-parse HEAD`,
+  `git commit --quiet --allow-empty --message "$MESSAGE" -- "$FILE" && ${gitPush("HEAD", LEASE)} && git rev-parse HEAD`,
 );
 const ASK_PASS = `#!/bin/sh
 case $1 in
@@ -95,7 +97,7 @@ esac
 
 /**
  * Changes a file on the remote's branch. A push that others overtook is made anew on top of theirs, never forced. A file that
- * is already as `edit` wants it makes no commit.
+ * is already as `edit` wants it makes no commit, unless there is to be one always.
  *
  * @param path relative to the repository's root
  * @param edit gives the file's new text for the present one; called anew for each attempt
@@ -207,14 +209,15 @@ interface Change extends CommitOptions {
   readonly target: string;
   readonly path: string;
   readonly edit: (text: string) => string;
+  readonly isAlways?: boolean;
 }
 
 /** One change in a clone of the remote's branch, one push to `target`. */
 async function attemptCommit(remote: GitRemote, clone: Clone, change: Change): Promise<FileCommit> {
-  const { target, path, edit, author, message } = change;
+  const { target, path, edit, author, message, isAlways = false } = change;
   const text = await textOf(remote, clone.container, path);
   const changed = edit(text);
-  if (changed === text) return { sha: clone.sha, changed: false, clone };
+  if (changed === text && !isAlways) return { sha: clone.sha, changed: false, clone };
   const edited = uncached(clone.container)
     .withWorkdir("/work")
     .withNewFile(path, changed)
@@ -258,11 +261,20 @@ export function gitContainer({ url, branch, username, password, service, authori
   return container.withNewFile("/git/authority.pem", authority).withEnvVariable("GIT_SSL_CAINFO", "/git/authority.pem");
 }
 
+/**
+ * Reads who makes commits.
+ *
+ * @throws GitError when it is not of the form `Name <address>`
+ */
+export function parseAuthor(author: string): { name: string; address: string } {
+  const [, name, address] = /^\s*([^<>]+?)\s*<([^<>]*)>\s*$/.exec(author) ?? [];
+  if (name && address !== undefined) return { name, address };
+  throw new GitError("other", `${JSON.stringify(author)} is no author of a commit. Give one as "Name <address>".`);
+}
+
 /** Names who makes the commits. */
 export function withAuthor(container: Container, author: string): Container {
-  const [, name, address] = /^\s*([^<>]+?)\s*<([^<>]*)>\s*$/.exec(author) ?? [];
-  if (!name || address === undefined)
-    throw new GitError("other", `${JSON.stringify(author)} is no author of a commit. Give one as "Name <address>".`);
+  const { name, address } = parseAuthor(author);
   let named = container;
   for (const role of ["AUTHOR", "COMMITTER"])
     named = named.withEnvVariable(`GIT_${role}_NAME`, name).withEnvVariable(`GIT_${role}_EMAIL`, address);

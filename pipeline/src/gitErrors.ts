@@ -4,6 +4,7 @@ export type GitProblem =
   | "unauthorized"
   | "forbidden"
   | "protected"
+  | "workflows"
   | "repository"
   | "branch"
   | "file"
@@ -29,6 +30,7 @@ interface Place {
 
 /** What git says (LC_ALL=C), and what it means; the first that fits. */
 const problems: readonly [GitProblem, RegExp][] = [
+  ["workflows", /refusing to allow an? .* to create or update workflow/i],
   ["protected", /protected branch|GH006|GH013|rule violations|pre-receive hook declined/i],
   [
     "overtaken",
@@ -57,6 +59,7 @@ export function explainGitError(stderr: string, { url, branch, username }: Place
     unauthorized: `${url} does not accept the password of ${username}. It may have expired, or be for another account.`,
     forbidden: `${url} does not let ${username} push: the token needs write access to the repository's contents.`,
     protected: `${url} does not let ${username} push to ${branch}, which is protected: let the branch's rules except ${username}, or bring the change by a pull request.`,
+    workflows: `${url} does not let ${username} push: the commits change a workflow, which this token may not. Nothing was changed in git. Next: the same call with --git-token of a token with the scope workflow (a fine-grained one: "Workflows", read and write); a job's own token can't have it.`,
     repository: `There is no repository at ${url}, or ${username} may not see it.`,
     branch: `${url} has no branch ${branch}.`,
     file: said,

@@ -1,5 +1,5 @@
 import type { Directory } from "@dagger.io/dagger";
-import type { ReleaseCommit } from "./evidence.js";
+import { proofSubject, type ReleaseCommit } from "./evidence.js";
 import { execQuietly } from "./exec.js";
 import { endingIn1, type GitRemote, gitClone, gitContainer, runGit } from "./git.js";
 import { explainGitError, GitError } from "./gitErrors.js";
@@ -10,6 +10,8 @@ export interface FileHistory {
   readonly head: string;
   /** The newest first. */
   readonly commits: readonly ReleaseCommit[];
+  /** Those that change nothing, and say that a tag of it passed; the newest first. */
+  readonly proofs: readonly ReleaseCommit[];
 }
 
 /** How far back is looked. */
@@ -30,11 +32,15 @@ const CHECKOUT = endingIn1(`${WITHOUT_FILES} && git -C /work checkout --quiet --
 const HISTORY = `cd /work
 at=$(git rev-parse --verify --quiet "$AT^{commit}") && git merge-base --is-ancestor "$at" HEAD || { echo absent; exit 0; }
 echo "$at"
-git log $LOG_OPTIONS -n ${LIMIT} --format=%H "$at" -- "$FILE" | while read -r commit; do
-  message=$(git log -1 --format=%B "$commit" | base64 -w 0)
-  if git cat-file -e "$commit:$FILE" 2>/dev/null; then text=$(git show "$commit:$FILE" | base64 -w 0); else text=-; fi
-  echo "$commit $message $text"
-done`;
+tell() {
+  while read -r commit; do
+    message=$(git log -1 --format=%B "$commit" | base64 -w 0)
+    if git cat-file -e "$commit:$FILE" 2>/dev/null; then text=$(git show "$commit:$FILE" | base64 -w 0); else text=-; fi
+    echo "$1 $commit $message $text"
+  done
+}
+git log $LOG_OPTIONS -n ${LIMIT} --format=%H "$at" -- "$FILE" | tell change
+git log $LOG_OPTIONS -n ${LIMIT} --format=%H --fixed-strings --grep="$PROOF" "$at" | tell proof`;
 
 /**
  * Reads how a file of a branch came to be as it is: the latest commits that changed it.
@@ -50,6 +56,7 @@ export async function historyOf(
   // Quietly: the files' texts are of no use in the progress.
   const asking = cloned.container
     .withEnvVariable("FILE", path)
+    .withEnvVariable("PROOF", proofSubject(path))
     .withEnvVariable("AT", at)
     .withEnvVariable("LOG_OPTIONS", firstParent ? "--first-parent" : "");
   const outcome = await execQuietly(asking, [...["sh", "-c", 'bash -euo pipefail -c "$1" || exit 1', "sh", HISTORY]]);
@@ -60,14 +67,15 @@ export async function historyOf(
       "other",
       `The branch ${remote.branch} of ${remote.url} has no commit ${at}. Nothing was changed.`,
     );
-  const commits = lines.map(parseLine);
+  const told = (kind: string) => lines.filter((line) => line.startsWith(`${kind} `)).map(parseLine);
+  const [commits, proofs] = [told("change"), told("proof")];
   if (commits[0]?.text === undefined)
     throw new GitError("file", `The branch ${remote.branch} of ${remote.url} has no file ${path}.`);
-  return { head, commits };
+  return { head, commits, proofs };
 }
 
 function parseLine(line: string): ReleaseCommit {
-  const [sha = "", message = "", text = "-"] = line.split(" ");
+  const [, sha = "", message = "", text = "-"] = line.split(" ");
   const plain = (encoded: string) => Buffer.from(encoded, "base64").toString("utf8");
   return { sha, message: plain(message), text: text === "-" ? undefined : plain(text) };
 }

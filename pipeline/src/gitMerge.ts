@@ -89,10 +89,25 @@ async function attemptMerge(remote: GitRemote, merge: MergeOptions): Promise<Com
       `The branch ${target} of ${remote.url} has had ${sha.slice(0, 7)}, which came after ${commit.slice(0, 7)}. It was left alone. ` +
         "Back to a tag before: dagger call rollback",
     );
-  if (what !== "moved") return { sha, changed: what === "pushed" };
+  if (what === "moved") requireUnmoved({ ...remote, branch: target }, from, sha);
+  return { sha, changed: what === "pushed" };
+}
+
+/**
+ * Refuses a branch that is not where it was when it was looked at.
+ *
+ * @throws GitError with both commits
+ */
+export function requireUnmoved(
+  { url, branch }: Pick<GitRemote, "url" | "branch">,
+  from: string | undefined,
+  now: string | undefined,
+): void {
+  if (now === from) return;
+  const what = now ? `has moved to ${now.slice(0, 7)}` : "is gone";
   throw new GitError(
     "other",
-    `The branch ${target} of ${remote.url} has moved to ${sha.slice(0, 7)} since it was looked at (${from?.slice(0, 7) ?? "it wasn't there"}): ` +
+    `The branch ${branch} of ${url} ${what} since it was looked at (${from?.slice(0, 7) ?? "it wasn't there"}): ` +
       "somebody has promoted or rolled back meanwhile. It was left alone. Next: the same call again, which looks anew.",
   );
 }

@@ -1,16 +1,17 @@
 import type { Directory } from "@dagger.io/dagger";
 import { type Delivery, describeCommit, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { releaseMessage, tagBefore } from "./evidence.js";
+import { type ReleaseCommit, releaseMessage, tagBefore, tagsOf, takenBackBy } from "./evidence.js";
 import { requestSync, syncSource } from "./flux.js";
 import { branchOf, durationSeconds, type GitRepository } from "./fluxObjects.js";
 import { commitFile, type GitRemote, type TagCommit } from "./git.js";
 import { historyOf, holdsCommit } from "./gitHistory.js";
 import type { Cluster } from "./kubernetes.js";
 import { readRelease, setTag } from "./release.js";
-import { ReleaseFailure, type ReleaseResult, waitForRelease } from "./releaseChain.js";
+import { lookAtRelease, ReleaseFailure, type ReleaseResult, waitForRelease } from "./releaseChain.js";
 import { releaseOf } from "./releaseFile.js";
 import { isSameRepository } from "./repositoryUrl.js";
+import { servingTag } from "./status.js";
 import { type Log, type Run, withAdvice } from "./steps.js";
 import { rolloutChart } from "./timeline.js";
 
@@ -81,23 +82,52 @@ export async function waitForTag(
 export interface FailedTag {
   readonly tag: string;
   readonly commit: TagCommit;
+  /** The tag that served before that commit; none where nothing did. */
+  readonly serving?: string;
+}
+
+/** The tag that users get now; none where nothing serves yet. */
+export async function servedTag({
+  api,
+  environment,
+}: Pick<GitopsTarget, "api" | "environment">): Promise<string | undefined> {
+  return servingTag((await lookAtRelease(api, environment)).objects);
 }
 
 /**
- * Takes a tag that failed back: the release file gets the tag from before by a commit, and that one is waited for. A file that
- * has another tag by now is left alone.
+ * Where a tag that failed is taken back to: the one that served, for the one that the file had may never have passed, as after
+ * a run that was cancelled. One that the file never had, or that was taken back and only served still, is not gone back to.
+ *
+ * @param history the commits of the release file, the newest first
+ * @returns none when the file never had another one
+ */
+export function wayBackFrom(
+  { tag, commit, serving }: FailedTag,
+  history: readonly ReleaseCommit[],
+  file: string,
+): string | undefined {
+  // A run that found its tag there, left by one that was cancelled, knows only from history what was before.
+  const before = commit.changed ? commit.before : tagBefore(history, file);
+  if (!serving || serving === tag) return before;
+  const isGood = tagsOf(history, file).includes(serving) && !takenBackBy(serving, history, file);
+  return isGood ? serving : before;
+}
+
+/**
+ * Takes a tag that failed back: the release file gets the tag that served before by a commit, and that one is waited for. A file
+ * that has another tag by now is left alone.
  *
  * @returns what was done, in a line
  * @throws GitError, ReleaseFailure
  */
-export async function takeBack(target: GitopsTarget, { tag, commit }: FailedTag): Promise<string> {
+export async function takeBack(target: GitopsTarget, failed: FailedTag): Promise<string> {
+  const { tag, commit } = failed;
   const { remote, environment, author = PIPELINE_AUTHOR, run, log } = target;
   const { releaseFile: file } = environment;
-  // A run that found its tag there, left by one that was cancelled, knows only from history what was before.
   const stillThere = () =>
     `${file} still has ${tag}, which failed. To go back: dagger call rollback --env ${environment.name} --git-token …`;
-  const history = () => withAdvice(() => historyOf(remote, file), stillThere);
-  const to = commit.changed ? commit.before : tagBefore((await history()).commits, file);
+  const { commits } = await withAdvice(() => historyOf(remote, file), stillThere);
+  const to = wayBackFrom(failed, commits, file);
   if (!to) return `${file} keeps ${tag}: it never had another one`;
   let present = tag;
   const edit = (text: string) => {
@@ -113,7 +143,8 @@ export async function takeBack(target: GitopsTarget, { tag, commit }: FailedTag)
     // No rollback: that would go back one more.
     () => `git says ${to} again. How ${environment.name} stands: dagger call status --env ${environment.name}`,
   );
-  return `${to} again, by ${reverted.sha.slice(0, 7)}; out after ${Math.round(seconds)} s`;
+  const why = commit.changed && commit.before !== to ? `; it served before, and not ${commit.before} of ${file}` : "";
+  return `${to} again, by ${reverted.sha.slice(0, 7)}; out after ${Math.round(seconds)} s${why}`;
 }
 
 /**

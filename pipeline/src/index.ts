@@ -26,15 +26,17 @@ import { keptCluster, keptKubeconfig, removeState } from "./cluster.js";
 import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./clusterDrift.js";
 import { type Delivery, followedBy, type Published, promotionBranch, publishTag, remoteOf } from "./delivery.js";
 import { deploy, prepareNamespace, refuseFlux, targetOf } from "./deployment.js";
-import { checkConfirmation, destroyEnvironment } from "./destroy.js";
+import { checkConfirmation, checkProtection, destroyEnvironment } from "./destroy.js";
 import { failAsDrifted, findDrift } from "./drift.js";
 import { eksKubeconfigOf } from "./eks.js";
 import { endToEnd } from "./endToEnd.js";
-import { environment, infrastructureOf, promotionTarget, REGION } from "./environments.js";
+import { environment, infrastructureOf, promotionTarget, REGION, withReleaseFile } from "./environments.js";
 import { parseCommit, parseDigest, parseRun } from "./evidence.js";
 import { checkPull, renewPullSecret } from "./ghcrSecret.js";
+import { parseAuthor } from "./git.js";
 import { makePlan, type TerraformRun, variableArguments } from "./plan.js";
 import { promote } from "./promote.js";
+import { recordProof } from "./promotionProof.js";
 import type { AppRegistry } from "./registry.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
@@ -292,7 +294,8 @@ export class HelloworldInfrastructure {
    * ends stay. The CLI shows the change and asks before it applies it.
    *
    * With --git-token it commits the change to the repository that Flux follows instead, and leaves the working tree alone: so a
-   * `ci` is finished whose last push failed. A file that has the tag already gets no commit.
+   * `ci` is finished whose last push failed. A file that has the tag already gets no
+   * commit, unless a proof is given and there is none yet.
    *
    * Example: dagger call bump --env prod --tag v0.2.0
    * Example: dagger call bump --env prod --tag v0.2.0 --passed-on dev --image-digest sha256:… --git-token env:GITHUB_TOKEN
@@ -318,14 +321,16 @@ export class HelloworldInfrastructure {
     runId?: string,
     pullRequest = false,
   ): Promise<Changeset> {
-    const entry = environment(env);
+    const entry = withReleaseFile(env);
     const delivery = await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest });
     if (!delivery) return await bump(this.source, entry, tag);
     if ((passedOn === undefined) !== (imageDigest === undefined))
       throw new Error("--passed-on and --image-digest go together: which image passed, and where.");
     const passed = passedOn && environment(passedOn).name;
     const proof = { ...(passed && { passed }), ...(imageDigest && { digest: parseDigest(imageDigest) }) };
-    await publishTag(delivery, entry, { tag: parseTag(tag), ...proof }, log);
+    const note = { tag: parseTag(tag), ...proof };
+    const set = await publishTag(delivery, entry, note, log);
+    if (!set.changed && !set.pullRequest) await recordProof(delivery, entry, note, log);
     return this.source.changes(this.source);
   }
 
@@ -333,7 +338,8 @@ export class HelloworldInfrastructure {
    * Brings the tag of prod's release file in git out: sees that it passed `ci` on dev and that its image is still the same, shows
    * what prod would get, applies Terraform (with AWS credentials), merges main into the branch that prod follows
    * (clusters/prod/gitrepository.yaml), waits until Flux and Flagger have the release out, and checks it end to end. No version,
-   * chart or values of main reach prod before, only Terraform's changes. On a failure it says what prod serves, and how to go back.
+   * chart or values of main reach prod before, only Terraform's changes: a plan that would lose something stateful is refused, and
+   * left to `plan` and `apply`. On a failure it says what prod serves, and how to go back.
    *
    * `local` tries it without prod: on a throwaway node that follows clusters/prod on a git server of the run.
    *
@@ -555,13 +561,15 @@ export class HelloworldInfrastructure {
    * @param env dev or prod
    * @param vars more Terraform variables, as install_charts=false
    * @param varFile more Terraform variables, as a .tfvars file
-   * @param destroy plan to remove everything
+   * @param destroy plan to remove everything; refused while the cluster's deletion protection is on
    * @param ghcrToken a token with read:packages, when ghcr-secret is made or renewed
    */
   @func({ cache: "never" })
   async plan(env: string, vars?: string[], varFile?: File, destroy = false, ghcrToken?: Secret): Promise<Directory> {
     const run = { ...(await this.terraform(env, vars, varFile)), ghcrToken };
-    return (await makePlan(run, { destroy })).folder;
+    const { folder, json } = await makePlan(run, { destroy });
+    if (destroy) checkProtection(json, run.environment);
+    return folder;
   }
 
   /**
@@ -581,8 +589,8 @@ export class HelloworldInfrastructure {
 
   /**
    * Removes all of an environment, in an order that leaves nothing behind: load balancers and instances that the cluster's
-   * controllers made first, while they still run, then controllers, nodes, cluster, network. Where deletion protection is on
-   * (prod), apply a plan with `--vars deletion_protection=false` before, and give the same to `destroy`.
+   * controllers made first, while they still run, then controllers, nodes, cluster, network. Refused while deletion protection is
+   * on (prod): apply a plan with `--vars deletion_protection=false` before, and give the same to `destroy`.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" destroy --env dev
    * @param env dev or prod
@@ -640,14 +648,15 @@ export class HelloworldInfrastructure {
 
   /**
    * The state that the last failed apply could not write to its bucket, if there is one on this engine. `push-state` puts it
-   * back.
+   * back. The progress names the older ones that it has replaced, which are kept too.
    *
    * Example: dagger call rescued-state --env dev export --path errored.tfstate
    * @param env dev or prod
+   * @param older an older one instead, by its number, as the progress names it
    */
   @func({ cache: "never" })
-  async rescuedState(env: string): Promise<File> {
-    return await rescuedState(infrastructureOf(env), this.awsAccount);
+  async rescuedState(env: string, older?: string): Promise<File> {
+    return await rescuedState(infrastructureOf(env), { account: this.awsAccount, older, log });
   }
 
   /**
@@ -730,6 +739,7 @@ export class HelloworldInfrastructure {
   private async delivery(access: GitAccess): Promise<Delivery | undefined> {
     const { gitToken: token, gitUsername: username, gitAuthor: author, runId, pullRequest } = access;
     const run = runId === undefined ? undefined : parseRun(runId);
+    if (author !== undefined) parseAuthor(author); // bad input is refused before anything starts
     if (!token) return undefined;
     const remote = await remoteOf(this.source, { token, username });
     return { remote, author, run, ...(pullRequest && { pullRequest }) };
@@ -766,10 +776,12 @@ interface GitAccess {
 const givenTag = (tag: string | undefined) => (tag === undefined ? undefined : parseTag(tag));
 
 /** What a run has changed, for a reader of its report. */
-function announcement({ sha, pullRequest, changed }: Published, tag: string): string {
+function announcement({ sha, pullRequest, changed, before }: Published, tag: string): string {
   const promotion = "`dagger call promote` shows what prod gets, and waits until it is out";
   if (pullRequest) return `prod gets ${tag} when ${pullRequest} is merged; then ${promotion}.\n`;
-  return `prod's release file has ${tag}, ${changed ? `by ${sha.slice(0, 7)}` : "as before"}: ${promotion}.\n`;
+  const how =
+    before === tag ? `as before${changed ? `, and the proof by ${sha.slice(0, 7)}` : ""}` : `by ${sha.slice(0, 7)}`;
+  return `prod's release file has ${tag}, ${how}: ${promotion}.\n`;
 }
 
 /** The change that a run proposes, for a reader of its report. */

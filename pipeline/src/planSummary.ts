@@ -52,17 +52,14 @@ export const isEmpty = (plan: PlanJson): boolean =>
  * stateful thing that would be lost. Secret values are hidden.
  */
 export function summarizePlan(plan: PlanJson, title: string): string {
-  const planned = (plan.resource_changes ?? []).flatMap((resource) => {
-    const action = plannedAction(resource);
-    return action ? [{ resource, action }] : [];
-  });
+  const planned = plannedIn(plan);
   if (isEmpty(plan)) return `## ${title}\n\nNo changes: the infrastructure is as the code says.\n`;
   return [
     `## ${title}`,
     "",
     `**${totals(planned.map(({ action }) => action))}**`,
     "",
-    ...warnings(planned),
+    ...warnings(lossesOf(plan)),
     ...byModule(planned),
     "",
     ...resources(planned),
@@ -75,6 +72,12 @@ interface Planned {
   readonly action: PlannedAction;
 }
 
+const plannedIn = ({ resource_changes = [] }: PlanJson): Planned[] =>
+  resource_changes.flatMap((resource) => {
+    const action = plannedAction(resource);
+    return action ? [{ resource, action }] : [];
+  });
+
 /** `3 to create, 1 to destroy`. */
 export function totals(actions: readonly PlannedAction[]): string {
   const parts = ACTIONS.flatMap((action) => {
@@ -84,16 +87,19 @@ export function totals(actions: readonly PlannedAction[]): string {
   return parts.length > 0 ? parts.join(", ") : "only outputs change";
 }
 
-function warnings(planned: readonly Planned[]): string[] {
-  const lines = planned.flatMap(({ resource, action }) => {
+/** What a plan would lose, a line in Markdown for each stateful thing that it destroys or replaces. */
+export function lossesOf(plan: PlanJson): string[] {
+  return plannedIn(plan).flatMap(({ resource, action }) => {
     const loss = stateful[resource.type];
     if (!loss || (action !== "replace" && action !== "destroy")) return [];
     return [
-      `> - \`${resource.address}\` would be ${action}${action === "destroy" ? "ed" : "d"}: ${loss} would be lost${because(resource)}.`,
+      `- \`${resource.address}\` would be ${action}${action === "destroy" ? "ed" : "d"}: ${loss} would be lost${because(resource)}.`,
     ];
   });
-  return lines.length > 0 ? ["> [!WARNING]", ...lines, ""] : [];
 }
+
+const warnings = (losses: readonly string[]): string[] =>
+  losses.length > 0 ? ["> [!WARNING]", ...losses.map((line) => `> ${line}`), ""] : [];
 
 function because({ change }: ResourceChange): string {
   const paths = (change.replace_paths ?? []).map((path) => path.join("."));

@@ -15,6 +15,8 @@ import { type BranchAhead, commitsAhead, mergeTo } from "./gitMerge.js";
 import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
 import { doesNothing, type MadePlan, makePlan } from "./plan.js";
+import type { PlanJson } from "./planJson.js";
+import { lossesOf } from "./planSummary.js";
 import { startPlatform } from "./platform.js";
 import { isGated, type Promotion, proofOf } from "./promotionProof.js";
 import { type AppRegistry, requireTag } from "./registry.js";
@@ -89,11 +91,16 @@ async function promoteTo(run: Run, asked: ByGit): Promise<void> {
   const [standing, plan] = await run.parallel<[Standing, ...MadePlan[]]>([clusterStep, ...planStep]);
   run.attach(await whatProdGets(options, proof, standing));
   if (plan) run.attach(plan.summary);
+  const refusal = plan && refusalOf(plan.json, options.environment);
+  if (dryRun && refusal) run.attach(`### This plan is refused\n\n${refusal}\n`);
   if (dryRun) return;
   if (aws) {
     await run.step("terraform apply", (note) =>
       withAdvice(
-        async () => note(await applied(options, aws, plan)),
+        async () => {
+          if (refusal) throw new Error(refusal);
+          note(await applied(options, aws, plan));
+        },
         () => beforeTheMerge(options),
       ),
     );
@@ -196,6 +203,22 @@ async function stateOf({ environment: entry }: PromoteOptions, api: Cluster, tag
 
 async function planOf({ source, environment, terraform, log }: PromoteOptions, aws: () => Promise<AwsSession>) {
   return await makePlan({ ...terraform, source, environment, session: await aws(), log });
+}
+
+/** Why a plan is not applied; nothing where it is. Reviewers have seen an earlier one, and agreed to no loss that came after it. */
+function refusalOf(plan: PlanJson, { name }: EnvironmentEntry): string | undefined {
+  const losses = lossesOf(plan);
+  if (losses.length === 0) return undefined;
+  return [
+    `Terraform's plan of ${name} would lose something, and promote applies no such plan. Nothing was changed.`,
+    "",
+    ...losses,
+    "",
+    "Where it is meant, apply it on purpose, from the same commit and with the same --vars, and promote again:",
+    "",
+    `    dagger call plan --env ${name} export --path plan    # and read plan/summary.md`,
+    `    dagger call apply --env ${name} --plan plan`,
+  ].join("\n");
 }
 
 async function applied(

@@ -1,12 +1,22 @@
 import type { Directory } from "@dagger.io/dagger";
+import { type Delivery, describeCommit, PIPELINE_AUTHOR } from "./delivery.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { type Evidence, evidenceOf, type ReleaseCommit, tagAfter, tagBefore, takenBackBy } from "./evidence.js";
-import type { GitRemote } from "./git.js";
+import {
+  type Evidence,
+  evidenceOf,
+  type ReleaseCommit,
+  type ReleaseNote,
+  releaseMessage,
+  tagAfter,
+  takenBackBy,
+} from "./evidence.js";
+import { commitTag, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
 import { type FileHistory, historyOf } from "./gitHistory.js";
-import { type BranchAhead, commitsAhead } from "./gitMerge.js";
+import { type BranchAhead, commitsAhead, requireUnmoved } from "./gitMerge.js";
 import { type AppRegistry, requireTag } from "./registry.js";
 import { imageRepository } from "./releaseFile.js";
+import { type Log, withAdvice } from "./steps.js";
 
 /** The tag in git, and the proof that it passed on dev. */
 export interface Proof extends Evidence {
@@ -50,13 +60,15 @@ export async function proofOf(question: ProofQuestion, note: (detail: string) =>
   const { source, environment: entry, trunk, followed, registry, tag: wanted, commit, pushes } = question;
   const [history, promoted, repository] = await Promise.all([
     historyOf(trunk, entry.releaseFile, { at: commit }),
-    promotedCommits(question),
+    promotedHistory(question),
     imageRepository(source, entry),
   ]);
   const proof = requireProof(history, entry, `${trunk.branch} of ${trunk.url}`, wanted);
-  requireNotTakenBack(proof.tag, promoted, question);
+  requireNotTakenBack(proof.tag, promoted?.commits ?? [], question);
   const way = { target: followed.branch, commit: proof.head, pushes: pushes && isGated(question) };
   const ahead = await commitsAhead(trunk, way);
+  // A rollback between the two looks would be merged over.
+  if (isGated(question)) requireUnmoved(followed, promoted?.head, ahead.head);
   const [host = ""] = repository.split("/");
   checkDigest(proof, await requireTag(registry ?? { host }, repository, proof.tag));
   const run = proof.run ? `, ${proof.run}` : "";
@@ -65,13 +77,13 @@ export async function proofOf(question: ProofQuestion, note: (detail: string) =>
 }
 
 /** How the release file came to be on the environment's branch; nothing before that one is there. */
-async function promotedCommits(question: ProofQuestion): Promise<readonly ReleaseCommit[]> {
+async function promotedHistory(question: ProofQuestion): Promise<FileHistory | undefined> {
   const { followed, environment } = question;
-  if (!isGated(question)) return [];
+  if (!isGated(question)) return undefined;
   try {
-    return (await historyOf(followed, environment.releaseFile, { firstParent: true })).commits;
+    return await historyOf(followed, environment.releaseFile, { firstParent: true });
   } catch (error) {
-    if (error instanceof GitError && error.problem === "branch") return [];
+    if (error instanceof GitError && error.problem === "branch") return undefined;
     throw error;
   }
 }
@@ -100,12 +112,12 @@ export function requireNotTakenBack(
  * @throws Error when there is none, or git has another tag than the wanted one
  */
 export function requireProof(
-  { head, commits }: FileHistory,
+  history: FileHistory,
   { name, releaseFile: file }: EnvironmentEntry,
   place: string,
   wanted?: string,
 ): Proof {
-  const [newest] = commits;
+  const [newest] = history.commits;
   const tag = newest && tagAfter(newest, file);
   if (!tag) throw new Error(`${file} on ${place} has no tag that can be read. Nothing was changed.`);
   if (wanted && wanted !== tag)
@@ -113,18 +125,44 @@ export function requireProof(
       `${file} on ${place} has ${tag}, and not ${wanted}. Nothing was changed. ` +
         `Next: dagger call ci --env dev --tag ${wanted} --git-token …, which tests it on dev and sets it there.`,
     );
-  const evidence = evidenceOf(tag, commits, file);
-  if (evidence) return { ...evidence, tag, head };
-  const before = tagBefore(commits, file);
-  const back = before ? `dagger call bump --env ${name} --tag ${before} --git-token … sets it back` : "set it back";
+  const evidence = evidenceIn(history, tag, file);
+  if (evidence) return { ...evidence, tag, head: history.head };
   throw new Error(
     `${file} on ${place} has ${tag}, and no commit of the pipeline says that it passed ci on dev: it was set by hand, or was there before. ${name} was not changed.\n` +
-      `Next: ${back}; then dagger call ci --env dev --tag ${tag} --git-token … tests it on dev and sets it with the proof.`,
+      `Next: dagger call ci --env dev --tag ${tag} --git-token …, which tests it on dev and records the proof.`,
   );
 }
 
+const evidenceIn = ({ commits, proofs }: FileHistory, tag: string, file: string) =>
+  evidenceOf(tag, [...commits, ...proofs], file);
+
+/**
+ * Records that a tag passed on dev which its release file had before, set by hand or from the first day: by a commit that changes
+ * no file.
+ *
+ * @returns nothing where there is a proof already, and where it did not pass on dev
+ * @throws GitError, and Error when the proof that is there is of another image
+ */
+export async function recordProof(
+  { remote, author = PIPELINE_AUTHOR, run }: Delivery,
+  entry: EnvironmentEntry,
+  { tag, digest, passed }: Pick<ReleaseNote, "tag" | "digest" | "passed">,
+  log: Log,
+): Promise<TagCommit | undefined> {
+  const { releaseFile: file } = entry;
+  if (passed !== "dev" || !digest) return undefined;
+  const again = () =>
+    `${tag} is out in dev and has passed; only the proof was not recorded, without which promote refuses it. Once git is back: the same call again.`;
+  const known = evidenceIn(await withAdvice(() => historyOf(remote, file), again), tag, file);
+  if (known) return void checkDigest({ ...known, tag }, digest);
+  const message = releaseMessage({ file, tag, digest, passed, isProofOnly: true, ...(run && { run }) });
+  const commit = await withAdvice(() => commitTag(remote, entry, tag, { author, message, log, isAlways: true }), again);
+  log(`proof for ${tag}: ${describeCommit(remote, commit)}`);
+  return commit;
+}
+
 /** @throws Error when the tag stands for another image than the one that passed */
-export function checkDigest({ tag, digest, commit }: Proof, present: string): void {
+export function checkDigest({ tag, digest, commit }: Pick<Proof, "tag" | "digest" | "commit">, present: string): void {
   if (present === digest) return;
   throw new Error(
     `${tag} is another image than the one that passed ci on dev: the registry has ${present}, and ${commit.slice(0, 7)} says ${digest}. ` +

@@ -5,6 +5,7 @@ import {
   eventLines,
   eventsOf,
   formatDiagnosis,
+  hasFailed,
   isReady,
   type LogSource,
   type Patience,
@@ -201,7 +202,8 @@ class Rollout {
       deployment,
       newest,
       newPods: newest ? pods.filter((pod) => isOwnedBy(pod, newest)) : [],
-      oldPods: pods.filter((pod) => older.some((set) => isOwnedBy(pod, set))),
+      // One that was evicted has ended, though it stays to be looked at.
+      oldPods: pods.filter((pod) => !hasFailed(pod) && older.some((set) => isOwnedBy(pod, set))),
     };
   }
 

@@ -67,8 +67,19 @@ export function settingsOf({ vars, varFile }: { vars: readonly string[]; varFile
   return [...(varFile ? [`-var-file=${VAR_FILE}`] : []), ...vars.map((setting) => `-var=${setting}`)];
 }
 
-/** `terraform init` as a command: two at a time would write the same provider into the cache. */
-export const initCommand = (...options: string[]) => ["flock", `${PLUGINS}/.lock`, "terraform", "init", ...options];
+/** How long an `init` waits for the others: the first one fetches and unpacks all providers, which takes minutes. */
+const LOCK_MINUTES = 15;
+
+/** Two `init` at a time would write the same provider into the cache. The flock of busybox, which Alpine has, knows no limit itself. */
+const LOCKED_INIT = `exec 9>${PLUGINS}/.lock || exit
+flock -n 9 || timeout ${LOCK_MINUTES * 60} flock 9 || {
+  echo 'Error: Another run on this engine has held the lock of the providers for ${LOCK_MINUTES} minutes. Wait until it has ended, or end it, and repeat the call.' >&2
+  exit 1
+}
+exec terraform init`;
+
+/** `terraform init` as a command. */
+export const initCommand = (...options: string[]) => ["sh", "-c", `${LOCKED_INIT} "$@"`, "sh", ...options];
 
 /** A stack's container, not yet initialized; what runs in it is never taken from the cache. */
 export function stackContainer(stack: Stack): Container {
@@ -153,7 +164,7 @@ const PLAN = `
 file=$1 workspace=$2 create=$3
 shift 3
 echo init >${STEP_FILE}
-${initCommand().join(" ")} >&2 || exit
+(${LOCKED_INIT}) >&2 || exit
 echo plan >${STEP_FILE}
 if [ "$create" = true ]; then export TF_WORKSPACE="$workspace"
 else terraform workspace select "$workspace" >&2 || exit

@@ -64,6 +64,8 @@ describe("commits to release files", () => {
     timeout: 600_000,
   }, async () => {
     expect(JSON.parse(await scenario("commits"))).toEqual({
+      "proof of what was there": { changed: true, before: "v0.1.0", found: true }, // and once only
+      "proof of another image": expect.stringMatching(/v0\.1\.0 is another image than the one that passed.*new tag/),
       first: true,
       again: false,
       racing: 2, // five clients, two files

@@ -342,6 +342,40 @@ describe("pods that don't get that far", () => {
     });
   });
 
+  describe("of a ReplicaSet, and given up by their node", () => {
+    const reasons = ["Evicted", "OutOfpods", "OutOfcpu", "UnexpectedAdmissionError"];
+    const failed = (reason: string, rest: Partial<V1Pod["status"]> = {}) =>
+      pod({
+        ...{ name: "failed", phase: "Failed", status: { reason, message: "no room", ...rest } },
+        container: { restartCount: 3, state: { terminated: exited(137) } },
+      });
+    const rollout = (pods: V1Pod[], seconds: number) =>
+      diagnose({ pods, replicaSet: replicaSet("set-new", "2"), events: [], now: at(seconds) });
+
+    it.each(reasons)("are passed over while there is another one (%s)", (reason) => {
+      expect(rollout([failed(reason), pod()], 300)).toBeUndefined();
+      expect(rollout([failed(reason), readyPod("another", "set-new")], 300)).toBeUndefined();
+    });
+
+    it.each(reasons)("are named when there is none, once the ReplicaSet could have made it (%s)", (reason) => {
+      expect(rollout([failed(reason)], 14)).toBeUndefined();
+      expect(rollout([failed(reason)], 15)).toMatchObject({ what: `The pod failed: ${reason}`, cause: "no room" });
+      const ending = pod({ metadata: { name: "ending", deletionTimestamp: BEGIN } });
+      expect(rollout([failed(reason), ending], 15)?.what).toBe(`The pod failed: ${reason}`);
+    });
+
+    it("leave the ReplicaSet its time from the eviction on, however old they are", () => {
+      const conditions = [{ type: "DisruptionTarget", status: "True", lastTransitionTime: at(300) }];
+      expect(rollout([failed("Evicted", { conditions })], 314)).toBeUndefined();
+      expect(rollout([failed("Evicted", { conditions })], 315)?.what).toBe("The pod failed: Evicted");
+    });
+
+    it("hide no other that can't come good", () => {
+      const crashing = pod({ phase: "Running", container: crashLoop(3, 1) });
+      expect(rollout([failed("Evicted"), crashing], 3)?.what).toContain("exited 2 times");
+    });
+  });
+
   it("takes nothing else for a failure", () => {
     expect(look(pod(), 1)).toBeUndefined();
     expect(look(pod({ container: waiting("ContainerCreating") }), 300)).toBeUndefined();

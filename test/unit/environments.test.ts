@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { environment, environments, infrastructureOf, REGION } from "../../pipeline/src/environments.js";
+import {
+  environment,
+  environments,
+  infrastructureOf,
+  REGION,
+  withReleaseFile,
+} from "../../pipeline/src/environments.js";
 
 describe("environments", () => {
   it("are local, dev and prod, and local runs what dev runs", () => {
@@ -34,6 +40,11 @@ describe("environments", () => {
   it("have infrastructure of their own, but for local", () => {
     expect(infrastructureOf("dev").cluster).toBe("dev-helloworld");
     expect(() => infrastructureOf("local")).toThrow(/local has no infrastructure: use dev or prod/);
+  });
+
+  it("have a release file of their own, but for local", () => {
+    expect(withReleaseFile("prod").releaseFile).toBe("clusters/prod/release.yaml");
+    expect(() => withReleaseFile("local")).toThrow(/local has no release file of its own: it runs what clusters\/dev/);
   });
 
   it("finds one by its name", () => {

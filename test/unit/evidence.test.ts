@@ -10,6 +10,7 @@ import {
   releaseMessage,
   tagBefore,
 } from "../../pipeline/src/evidence.js";
+import { requireUnmoved } from "../../pipeline/src/gitMerge.js";
 import { checkDigest, requireNotTakenBack, requireProof } from "../../pipeline/src/promotionProof.js";
 import { wayBack } from "../../pipeline/src/rollback.js";
 
@@ -35,6 +36,8 @@ const commit = (tag: string, message = "by hand"): ReleaseCommit => ({
 });
 const passed = (tag: string, on = "dev", digest = DIGEST) =>
   commit(tag, releaseMessage({ file: FILE, tag, digest, passed: on, run: "4711" }));
+const provedLater = (tag: string, digest = DIGEST) =>
+  commit(tag, releaseMessage({ file: FILE, tag, digest, passed: "dev", isProofOnly: true }));
 const backTo = (tag: string, from: string) =>
   commit(tag, releaseMessage({ file: FILE, tag, rolledBack: { tag: from, commit: "abc" } }));
 
@@ -48,6 +51,12 @@ describe("the message of a commit", () => {
   it("says what it takes back", () => {
     expect(releaseMessage({ file: FILE, tag: "v0.2.0", rolledBack: { tag: "v0.3.0", commit: "abc" } })).toBe(
       "Revert clusters/prod/release.yaml to v0.2.0\n\nThis takes back v0.3.0 of abc.\n\nTag: v0.2.0\nRolled-Back: v0.3.0",
+    );
+  });
+
+  it("says that it only records the proof, where the file has the tag already", () => {
+    expect(provedLater("v0.1.0").message).toBe(
+      `Proof for clusters/prod/release.yaml: v0.1.0\n\nTag: v0.1.0\nImage-Digest: ${DIGEST}\nPassed: ci dev v0.1.0`,
     );
   });
 
@@ -114,15 +123,26 @@ describe("the proof that a tag passed", () => {
   });
 
   it("is demanded, and its lack says what to do", () => {
-    const history = { head: "f".repeat(40), commits: [commit("v0.3.0"), passed("v0.2.0")] };
+    const history = { head: "f".repeat(40), commits: [commit("v0.3.0"), passed("v0.2.0")], proofs: [] };
     expect(() => requireProof(history, prod, PLACE)).toThrow(
-      /has v0\.3\.0, and no commit .* passed ci on dev.*not changed\.\nNext: dagger call bump --env prod --tag v0\.2\.0.*ci --env dev --tag v0\.3\.0/,
+      /has v0\.3\.0, and no commit .* passed ci on dev.*not changed\.\nNext: dagger call ci --env dev --tag v0\.3\.0.*records the proof/,
     );
     const good = { ...history, commits: [passed("v0.3.0")] };
     expect(requireProof(good, prod, PLACE)).toMatchObject({ tag: "v0.3.0", head: history.head });
     expect(() => requireProof(good, prod, PLACE, "v0.4.0")).toThrow(
       /has v0\.3\.0, and not v0\.4\.0.*ci --env dev --tag v0\.4\.0/,
     );
+  });
+
+  it("may be recorded later, for a tag that was there before; and is of that tag only", () => {
+    const [commits, proof] = [[commit("v0.1.0")], provedLater("v0.1.0")];
+    const history = { head: "f".repeat(40), commits, proofs: [proof] };
+    expect(requireProof(history, prod, PLACE)).toMatchObject({ tag: "v0.1.0", digest: DIGEST, commit: proof.sha });
+    expect(() => requireProof({ ...history, commits: [commit("v0.2.0")] }, prod, PLACE)).toThrow(
+      /has v0\.2\.0, and no/,
+    );
+    const setAgain = { ...history, commits: [passed("v0.1.0", "dev", OTHER)] };
+    expect(requireProof(setAgain, prod, PLACE)).toMatchObject({ digest: OTHER });
   });
 
   it("is of one image: a tag that was moved is refused", () => {
@@ -150,6 +170,24 @@ describe("a tag that was promoted", () => {
     expect(ask(history, "v0.2.0")).not.toThrow();
     expect(ask([promoted("v0.3.0"), ...history], "v0.3.0")).not.toThrow();
     expect(ask([], "v0.3.0")).not.toThrow();
+  });
+});
+
+describe("a branch that was looked at twice", () => {
+  const at = { url: "https://github.com/damekarv/helloworld-infrastructure", branch: "prod" };
+  const [one, other] = ["a".repeat(40), "b".repeat(40)];
+
+  it("is the same one", () => {
+    expect(() => requireUnmoved(at, one, one)).not.toThrow();
+    expect(() => requireUnmoved(at, undefined, undefined)).not.toThrow();
+  });
+
+  it.each([
+    [one, other, /prod of .* has moved to bbbbbbb since it was looked at \(aaaaaaa\).*left alone/],
+    [undefined, other, /has moved to bbbbbbb since it was looked at \(it wasn't there\)/],
+    [one, undefined, /is gone since it was looked at \(aaaaaaa\)/],
+  ])("and was at %s, then at %s, is refused", (from, now, message) => {
+    expect(() => requireUnmoved(at, from, now)).toThrow(message);
   });
 });
 

@@ -25,6 +25,18 @@ describe("explainGitError", () => {
     ],
     ["protected", " ! [remote rejected] main -> main (pre-receive hook declined)"],
     [
+      "workflows",
+      " ! [remote rejected] abc -> prod (refusing to allow a GitHub App to create or update workflow `.github/workflows/promote.yml` without `workflows` permission)",
+    ],
+    [
+      "workflows",
+      " ! [remote rejected] abc -> prod (refusing to allow an OAuth App to create or update workflow `.github/workflows/promote.yml` without `workflow` scope)",
+    ],
+    [
+      "workflows",
+      " ! [remote rejected] abc -> prod (refusing to allow a Personal Access Token to create or update workflow `.github/workflows/promote.yml` without `workflow` scope)\nerror: failed to push some refs to 'https://github.com/a/b'",
+    ],
+    [
       "unreachable",
       "fatal: unable to access 'https://github.com/a/b/': GnuTLS recv error (-110): The TLS connection was non-properly terminated.",
     ],
@@ -64,6 +76,13 @@ describe("explainGitError", () => {
     expect(error.problem).toBe(problem);
     expect(error.message).toContain(place.url);
     expect(error.message).toContain(said.trim().split("\n").at(-1)?.trim());
+  });
+
+  it("says which token may change a workflow, and that nothing was changed", () => {
+    const { message } = explain(
+      "refusing to allow a GitHub App to create or update workflow `a.yml` without `workflows` permission",
+    );
+    expect(message).toMatch(/may not\. Nothing was changed in git\. Next: .*--git-token .*scope workflow/);
   });
 
   it("says what to do, and shows neither hints nor credentials", () => {

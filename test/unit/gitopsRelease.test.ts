@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { environment, promotionTarget } from "../../pipeline/src/environments.js";
-import type { GitRemote } from "../../pipeline/src/git.js";
-import { analysisSeconds, followsGit } from "../../pipeline/src/gitopsRelease.js";
+import { type ReleaseCommit, releaseMessage } from "../../pipeline/src/evidence.js";
+import type { GitRemote, TagCommit } from "../../pipeline/src/git.js";
+import { analysisSeconds, followsGit, wayBackFrom } from "../../pipeline/src/gitopsRelease.js";
 import type { Cluster } from "../../pipeline/src/kubernetes.js";
 import { isSameRepository } from "../../pipeline/src/repositoryUrl.js";
 
@@ -32,6 +33,42 @@ describe("a cluster that follows git", () => {
 
   it("has a repository that is not another one whose name begins the same", () => {
     expect(isSameRepository(URL, `${URL}-other`)).toBe(false);
+  });
+});
+
+describe("a tag that failed", () => {
+  const file = dev.releaseFile;
+  const set = (tag: string, rolledBack?: string): ReleaseCommit => ({
+    sha: tag,
+    message: releaseMessage({ file, tag, ...(rolledBack && { rolledBack: { tag: rolledBack } }) }),
+    text: `apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: helloworld, namespace: helloworld}
+spec: {chart: {spec: {chart: ./appManifests}}, values: {image: {tag: "${tag}"}}}
+`,
+  });
+  const history = [set("v0.4.0"), set("v0.3.0"), set("v0.2.0"), set("v0.1.0")];
+  const back = (serving: string | undefined, commits = history, changed = true) => {
+    const commit = { sha: "abc", changed, before: changed ? "v0.3.0" : "v0.4.0" } as TagCommit;
+    return wayBackFrom({ tag: "v0.4.0", commit, ...(serving && { serving }) }, commits, file);
+  };
+
+  it("goes back to the one that served, whatever a cancelled run left in the file", () => {
+    expect(back("v0.3.0")).toBe("v0.3.0");
+    expect(back("v0.2.0")).toBe("v0.2.0");
+    expect(back("v0.2.0", history, false)).toBe("v0.2.0");
+  });
+
+  it("goes back to the one before, where nothing else serves", () => {
+    expect(back(undefined)).toBe("v0.3.0");
+    expect(back("v0.4.0")).toBe("v0.3.0");
+    expect(back("v0.4.0", history, false)).toBe("v0.3.0");
+    expect(back(undefined, [set("v0.4.0")], false)).toBeUndefined();
+  });
+
+  it("does not go back to one that was taken back and serves still, nor to one that the file never had", () => {
+    expect(back("v0.2.0", [set("v0.4.0"), set("v0.3.0", "v0.2.0"), ...history.slice(2)])).toBe("v0.3.0");
+    expect(back("v0.0.9")).toBe("v0.3.0");
   });
 });
 

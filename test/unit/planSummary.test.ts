@@ -1,7 +1,7 @@
 // What a reader is told of a plan, and that its secrets stay away.
 import { describe, expect, it } from "vitest";
 import { type PlanJson, redactPlan } from "../../pipeline/src/planJson.js";
-import { isEmpty, summarizeDrift, summarizePlan } from "../../pipeline/src/planSummary.js";
+import { isEmpty, lossesOf, summarizeDrift, summarizePlan } from "../../pipeline/src/planSummary.js";
 
 const resource = (address: string, actions: string[], change: object = {}) => {
   const module_address = /^(module\.[^.]+)\./.exec(address)?.[1];
@@ -48,6 +48,7 @@ describe("a plan's summary", () => {
       /aws_eks_cluster\.this` would be replaced: the cluster.*because of `vpc_config\.0\.subnet_ids`/,
     );
     expect(warnings[1]).toMatch(/aws_kms_key\.secrets` would be destroyed/);
+    expect(warnings).toEqual(lossesOf(plan).map((line) => `> ${line}`));
   });
 
   it("shows what changes, and of a secret only that it changes", () => {

@@ -126,6 +126,14 @@ describe("waitForRollout", () => {
     expect(result.seconds).toBe(5);
   });
 
+  it("goes on when a new pod is evicted and another one comes, and waits for no old one that was", async () => {
+    const evicted = (name: string, owner: string) =>
+      pod({ name, owner, phase: "Failed", status: { reason: "Evicted", message: "low on memory" } });
+    const pods = [evicted("new", "set-new"), evicted("old", "set-old"), readyPod("another", "set-new")];
+    const { api, options } = cluster({ 0: { deployment: UPDATING, pods }, 20: { deployment: OUT, pods } });
+    expect((await waitForRollout(api, { ...options, untilOldPodsAreGone: true })).seconds).toBe(20);
+  });
+
   it("is content with a Deployment that was scaled to nothing", async () => {
     const { api, options } = cluster({ 0: { deployment: { replicas: 0 } } });
     expect((await waitForRollout(api, options)).replicas).toBe(0);

@@ -40,6 +40,9 @@ export const workflows = (): Workflow[] =>
     return { file, text, ...(parse(text) as Omit<Workflow, "file" | "text">) };
   });
 
+/** When a state is rescued: GitHub cancels a job at its time limit, which is no failure. */
+const AFTER_FAILURE = "failure() || cancelled()";
+
 /** Every job with its shell lines, and those that only a failure is followed by; `place` as `file.yml job`. */
 export const workflowJobs = () =>
   workflows().flatMap((workflow) =>
@@ -47,8 +50,10 @@ export const workflowJobs = () =>
       place: `${workflow.file} ${name}`,
       workflow,
       job,
-      runs: job.steps.flatMap(({ run, if: when }) => (run === undefined || when === "failure()" ? [] : [run])),
-      afterFailure: job.steps.flatMap(({ run, if: when }) => (run !== undefined && when === "failure()" ? [run] : [])),
+      runs: job.steps.flatMap(({ run, if: when }) => (run === undefined || when === AFTER_FAILURE ? [] : [run])),
+      afterFailure: job.steps.flatMap(({ run, if: when }) =>
+        run !== undefined && when === AFTER_FAILURE ? [run] : [],
+      ),
     })),
   );
 

@@ -35,6 +35,10 @@ describe("each job", () => {
     const applies = / apply --env| promote .*--run-id/.test(job.runs.join());
     const saves = expect.stringMatching(/^\.\/daggerw call rescued-state --env \S+ export --path errored\.tfstate$/);
     expect(job.afterFailure.map((command) => command.trim())).toEqual(applies ? [saves] : []);
+    const conditions = job.job.steps.flatMap(({ if: when }) => (when === undefined ? [] : [when]));
+    expect(conditions).toEqual(applies ? Array(2).fill("failure() || cancelled()") : []);
+    // An upgrade of EKS with its nodes, and the release after it; the session of AWS is as long.
+    if (applies) expect(job.job["timeout-minutes"]).toBe(120);
   });
 
   it.each(jobs)("$place has no expression in its command, and quotes every variable", ({ runs, afterFailure }) => {

@@ -9,7 +9,7 @@ import { type Clone, cloneAhead, type GitRemote } from "./git.js";
 import { historyOf } from "./gitHistory.js";
 import { commitsAhead, mergeTo } from "./gitMerge.js";
 import { files, guarded, takeOff } from "./guardedGit.js";
-import { requireNotTakenBack } from "./promotionProof.js";
+import { recordProof, requireNotTakenBack, requireProof } from "./promotionProof.js";
 import { toMarkdown } from "./report.js";
 import { rollback } from "./rollback.js";
 
@@ -27,6 +27,16 @@ export async function commitCases(source: Directory): Promise<Record<string, unk
     publishTag({ ...delivery, ...more }, env, { tag, passed: "dev", digest: DIGEST }, log);
   const back = (tag?: string) => rollback({ source, environment: prod, delivery, tag, log }).then(toMarkdown);
   try {
+    await note("proof of what was there", async () => {
+      const record = () => recordProof(delivery, prod, { tag: "v0.1.0", passed: "dev", digest: DIGEST }, log);
+      const [made, again] = [await record(), await record()];
+      const { commit } = requireProof(await historyOf(remote, prod.releaseFile), prod, "main");
+      return { changed: made?.changed, before: made?.before, found: commit === made?.sha, again: again?.changed };
+    });
+    await note("proof of another image", () => {
+      const digest = `sha256:${"b".repeat(64)}`;
+      return recordProof(delivery, prod, { tag: "v0.1.0", passed: "dev", digest }, log);
+    });
     await note("first", async () => (await bump("v0.2.0")).changed);
     await note("again", async () => (await bump("v0.2.0")).changed);
     await note("racing", async () => {

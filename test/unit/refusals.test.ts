@@ -1,0 +1,80 @@
+// What the module's functions refuse before they change anything.
+import type { Directory, Secret } from "@dagger.io/dagger";
+import { beforeEach, expect, it, vi } from "vitest";
+import { applyFile } from "../../pipeline/src/apply.js";
+import { HelloworldInfrastructure } from "../../pipeline/src/index.js";
+import { makePlan } from "../../pipeline/src/plan.js";
+import type { ResourceChange } from "../../pipeline/src/planJson.js";
+
+vi.mock(import("../../pipeline/src/aws.js"), async (original) => ({
+  ...(await original()),
+  openAwsSession: async () => ({ account: "111122223333" }) as never,
+}));
+vi.mock(import("../../pipeline/src/plan.js"), async (original) => ({ ...(await original()), makePlan: vi.fn() }));
+vi.mock(import("../../pipeline/src/apply.js"), async (original) => ({ ...(await original()), applyFile: vi.fn() }));
+
+const module = new HelloworldInfrastructure({} as Directory);
+const cluster = (actions: string[], isProtected?: boolean): ResourceChange => ({
+  ...{ address: "module.eks.aws_eks_cluster.this", type: "aws_eks_cluster", mode: "managed" },
+  change: { actions, before: isProtected === undefined ? null : { deletion_protection: isProtected } },
+});
+const plans = (...resource_changes: ResourceChange[]) =>
+  vi.mocked(makePlan).mockResolvedValue({ json: { resource_changes }, folder: "the plan" } as never);
+
+beforeEach(() => {
+  vi.spyOn(console, "log").mockReturnValue();
+  vi.mocked(applyFile).mockReset().mockResolvedValue("Destroy complete!");
+});
+
+const destroyProd = () => module.destroy("prod", "prod");
+const planDestruction = () => module.plan("prod", [], undefined, true);
+
+it.each([
+  ["destroy", ["delete"], destroyProd],
+  ["destroy", ["delete", "create"], destroyProd],
+  ["plan --destroy", ["delete"], planDestruction],
+])("%s says how to turn deletion protection off that is still on (%j)", async (_, actions, call) => {
+  plans(cluster(actions, true));
+  const refused = await call().catch((error: Error) => error.message);
+  expect(refused).toContain(
+    "Nothing was destroyed: EKS's deletion protection of module.eks.aws_eks_cluster.this is on.",
+  );
+  const calls = `${refused}`.split("\n").flatMap((line) => /^ +dagger call .*/.exec(line)?.[0].trim() ?? []);
+  expect(calls.slice(0, 3)).toEqual([
+    "dagger call plan --env prod --vars deletion_protection=false export --path plan",
+    "dagger call apply --env prod --plan plan",
+    "dagger call destroy --env prod --confirm prod --vars deletion_protection=false",
+  ]);
+  expect(applyFile).not.toHaveBeenCalled();
+});
+
+it("destroy goes on where protection is off, or is of something else", async () => {
+  plans(cluster(["delete"], false), { ...cluster(["delete"], true), type: "aws_lb" }, cluster(["create"]));
+  expect(await destroyProd()).toContain("Destroy complete!");
+});
+
+it("plan without --destroy shows also what would replace a protected cluster", async () => {
+  plans(cluster(["delete", "create"], true));
+  expect(await module.plan("prod")).toBe("the plan");
+});
+
+it("bump refuses local, whose release file is dev's", async () => {
+  await expect(module.bump("local", "v0.2.0")).rejects.toThrow(
+    "local has no release file of its own: it runs what clusters/dev/release.yaml says. Use dev or prod.",
+  );
+});
+
+it.each([
+  ["ci", (author: string) => module.ci("dev", "v0.2.0", undefined, undefined, undefined, token, "me", author)],
+  ["bump", (author: string) => module.bump("dev", "v0.2.0", undefined, undefined, token, "me", author)],
+  ["rollback", (author: string) => module.rollback("dev", token, undefined, undefined, "me", author)],
+])("%s refuses a malformed author, before it asks for the token", async (_, call) => {
+  await expect(call("nobody")).rejects.toThrow('"nobody" is no author of a commit. Give one as "Name <address>".');
+  await expect(call("Some Body <a@b>")).rejects.toThrow("the token was asked for");
+});
+
+const token = {
+  plaintext: async () => {
+    throw new Error("the token was asked for");
+  },
+} as unknown as Secret;
