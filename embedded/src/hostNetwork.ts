@@ -52,18 +52,20 @@ async function removeRules(root: string, variant: "nft" | "legacy"): Promise<voi
  * rules are left in them. The plugins leave these, and after a kill all (plugins/meta/firewall, `Del`).
  */
 export function removalOf(saved: string): string {
-  const [filter, nat] = ["filter", "nat"].map((table) => rulesOf(saved, table));
-  return [inTable("filter", removedFilters(filter ?? [])), inTable("nat", removedMasquerades(nat ?? []))].join("");
+  const [filter, nat] = [linesOf(saved, "filter"), linesOf(saved, "nat")];
+  return inTable("filter", removedFilters(filter)) + inTable("nat", removedMasquerades(nat));
 }
 
 const inTable = (table: string, lines: string[]) =>
   lines.length > 0 ? `*${table}\n${lines.join("\n")}\nCOMMIT\n` : "";
 
-/** The lines that append a rule to a table. */
-function rulesOf(saved: string, table: string): string[] {
+/** The lines of a table: its chains, and the rules that are appended to them. */
+function linesOf(saved: string, table: string): string[] {
   const [, body = ""] = saved.split(`*${table}\n`);
-  return (body.split("\nCOMMIT")[0] ?? "").split("\n").filter((line) => line.startsWith("-A "));
+  return (body.split("\nCOMMIT")[0] ?? "").split("\n");
 }
+
+const CONTAINER_CHAIN = / -j CNI-[0-9a-f]{24}$/;
 
 const deletion = (rule: string) => rule.replace(/^-A /, "-D ");
 
@@ -79,11 +81,17 @@ function removedFilters(rules: string[]): string[] {
   return [...jumps.map(deletion), "-F CNI-FORWARD", "-X CNI-FORWARD", "-X CNI-ADMIN"];
 }
 
-/** Each container has a chain of its own for what it sends out. */
-function removedMasquerades(rules: string[]): string[] {
-  const jumps = rules.filter(
-    (rule) => rule.startsWith(`-A POSTROUTING -s ${SUBNET}`) && / -j CNI-[0-9a-f]+$/.test(rule),
-  );
-  const chains = jumps.map((rule) => rule.slice(rule.lastIndexOf(" ") + 1));
-  return [...jumps.map(deletion), ...chains.map((chain) => `-F ${chain}`), ...chains.map((chain) => `-X ${chain}`)];
+/** Each container has a chain of its own for what it sends out; one that was being made or removed at a kill is empty. */
+function removedMasquerades(lines: string[]): string[] {
+  const rules = lines.filter((line) => line.startsWith("-A "));
+  const jumps = rules.filter((rule) => rule.startsWith(`-A POSTROUTING -s ${SUBNET}`) && CONTAINER_CHAIN.test(rule));
+  const jumpedTo = jumps.map((rule) => rule.slice(rule.lastIndexOf(" ") + 1));
+  const empty = lines
+    .flatMap((line) => /^:(CNI-[0-9a-f]{24}) /.exec(line)?.[1] ?? [])
+    .filter((chain) => !rules.some((rule) => rule.includes(chain)));
+  return [
+    ...jumps.map(deletion),
+    ...jumpedTo.map((chain) => `-F ${chain}`),
+    ...[...jumpedTo, ...empty].map((chain) => `-X ${chain}`),
+  ];
 }
