@@ -1,5 +1,5 @@
-// What a commit must pass, and what a broken one is told: all of it, with file and line. As a user calls it where it passes and
-// where everything fails at once; what a single fault is told, in a session of this process, which is quicker.
+// What a commit must pass, and what a broken one is told: all of it, with file and line. As a user calls it where it passes, where
+// much fails at once, and where the module's own schemas are asked; else in a session of this process, which is quicker.
 import { type Directory, dag } from "@dagger.io/dagger";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lintChart, renderChart } from "../../pipeline/src/chart.js";
@@ -74,36 +74,40 @@ describe("check", () => {
   });
 
   it("looks into files of every ending, and takes an empty document for nothing but an empty file for a fault", async () => {
-    const said = await failure(checked, {
+    const source = copyWith({
       "clusters/dev/namespace.yaml": (text) => `# a note\n---\n${text}`,
       "clusters/prod/namespace.yaml": () => "",
       "clusters/prod/extra.yml": () => "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {a: 1}\n",
       ".github/workflows/extra.yaml": () =>
         "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: ls $x\n",
     });
-    expect(said).not.toContain("clusters/dev");
-    expect(said).toContain("clusters/prod/namespace.yaml: holds no resource");
-    expect(said).toMatch(/clusters\/prod\/extra\.yml: ConfigMap extra: .*\/data/);
-    expect(said).toMatch(/extra\.yaml:6:\d+: .*SC2086/);
+    const { exitCode, stderr } = await call("--source", source, "check");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).not.toContain("clusters/dev");
+    expect(stderr).toContain("clusters/prod/namespace.yaml: holds no resource");
+    expect(stderr).toMatch(/clusters\/prod\/extra\.yml: ConfigMap extra: .*\/data/);
+    expect(stderr).toMatch(/extra\.yaml:6:\d+: .*SC2086/);
   });
 
   it("looks into subfolders too, whose files a kustomization lists by their paths", async () => {
     const configMap = (data: string) => () =>
       `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: ${data}\n`;
-    const said = await failure(checked, {
+    const source = copyWith({
       "clusters/dev/kustomization.yaml": (text) => `${text}  - more/listed.yaml\n  - whole\n  - gone\n`,
       "clusters/dev/more/listed.yaml": configMap("{a: 1}"),
       "clusters/dev/more/unlisted.yaml": configMap('{a: "1"}'),
       "clusters/dev/whole/part.yml": configMap("{b: 2}"),
     });
-    expect(said.match(/clusters\/dev\/kustomization\.yaml .*/g)?.slice(0, 4)).toEqual([
+    const { exitCode, stderr } = await call("--source", source, "check");
+    expect(exitCode).not.toBe(0);
+    expect(stderr.match(/clusters\/dev\/kustomization\.yaml .*/g)?.slice(0, 4)).toEqual([
       "clusters/dev/kustomization.yaml does not list more/unlisted.yaml: Flux would not apply it.",
       "clusters/dev/kustomization.yaml does not list whole/part.yml: Flux would not apply it.",
       "clusters/dev/kustomization.yaml lists whole, which is a folder: list its files.",
       "clusters/dev/kustomization.yaml lists gone, which is not there.",
     ]);
-    expect(said).toMatch(/clusters\/dev\/more\/listed\.yaml: ConfigMap extra: .*\/data/);
-    expect(said).toMatch(/clusters\/dev\/whole\/part\.yml: ConfigMap extra: .*\/data/);
+    expect(stderr).toMatch(/clusters\/dev\/more\/listed\.yaml: ConfigMap extra: .*\/data/);
+    expect(stderr).toMatch(/clusters\/dev\/whole\/part\.yml: ConfigMap extra: .*\/data/);
   });
 
   it.each([

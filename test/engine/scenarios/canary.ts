@@ -32,6 +32,15 @@ export interface Analysis {
   readonly serves: string;
 }
 
+/** The repository with a release file of dev by which a pod that never gets Ready is given up soon. */
+export async function givenUpSoon(source: Directory): Promise<Directory> {
+  const text = await source.file(local.releaseFile).contents();
+  return source.withNewFile(
+    local.releaseFile,
+    text.replace(/progressDeadlineSeconds: \d+/, "progressDeadlineSeconds: 20"),
+  );
+}
+
 /** A platform that Flux makes of clusters/local and clusters/dev, where a pod that never gets Ready is given up soon. */
 export async function openPlatform(
   source: Directory,
@@ -39,10 +48,7 @@ export async function openPlatform(
   addons?: readonly string[],
 ): Promise<ThrowawayPlatform> {
   const registry = await sampleRegistry(source, await imageRepository(source, local));
-  const file = local.releaseFile;
-  const text = await source.file(file).contents();
-  const patient = text.replace(/progressDeadlineSeconds: \d+/, "progressDeadlineSeconds: 20");
-  return await startPlatform({ source: source.withNewFile(file, patient), environment: local, registry, addons, log });
+  return await startPlatform({ source: await givenUpSoon(source), environment: local, registry, addons, log });
 }
 
 /** Commits a tag. */

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type Directory, dag } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
+import { givenUpSoon } from "./canary.js";
 import { collector } from "./cases.js";
 import { ci } from "./ci.js";
 import { environment } from "./environments.js";
@@ -15,7 +16,8 @@ const log = (line: string) => console.log(line);
 const dev = environment("dev");
 
 /** What `ci` says of each tag, and what git has in the end. */
-export async function faultCases(source: Directory, tags: readonly string[]): Promise<Record<string, unknown>> {
+export async function faultCases(tree: Directory, tags: readonly string[]): Promise<Record<string, unknown>> {
+  const source = await givenUpSoon(tree);
   const registry = await sampleRegistry(source, await imageRepository(source, dev));
   const platform = await startPlatform({ source, environment: dev, registry, log });
   try {
