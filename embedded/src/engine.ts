@@ -32,7 +32,7 @@ export const engineVersion = (
 /** After one that was killed it empties its cache first, a minute and more for a large one; what can't start ends by itself. */
 const START_TIMEOUT_MS = 600_000;
 const NAMESPACES_TIMEOUT_MS = 60_000;
-/** It finishes what it writes, and takes its idle network namespaces down one by one: 25 s after a long run. */
+/** It finishes what it writes, and takes its idle network namespaces down one by one. */
 const STOP_TIMEOUT_MS = 120_000;
 
 const versions = "github.com/dagger/dagger/engine";

@@ -50,7 +50,7 @@ describe("ci --env dev", () => {
 
   it.each([
     ["v0.9.0", "crashes at start", [/exited \d times with code 1/, /Last log lines/, /DATABASE_URL is missing/]],
-    ["v0.9.1", "is never ready", [/readiness/i]],
+    ["v0.9.1", "is never ready", [/readiness|pods did not get ready/i]],
     ["v0.9.3", "is too slow", [/latency-p99 was \d[\d.]* and must be at most 0\.5/]],
   ])("stops %s, which %s, with the cause, and takes it back", (tag, _, messages) => {
     for (const message of messages) expect(results[tag]).toMatch(message);

@@ -96,8 +96,10 @@ resource "terraform_data" "killed" {
 
 const COUNT = `
 iam, kms = aws('iam'), aws('kms')
+# In this order: AWS' own keys come into being when something first needs them, and each then has its alias.
+keys = kms.list_keys()['Keys']
 own = {alias['TargetKeyId'] for alias in kms.list_aliases()['Aliases'] if alias['AliasName'].startswith('alias/aws/') and 'TargetKeyId' in alias}
-keys = [key for key in kms.list_keys()['Keys'] if key['KeyId'] not in own]
+keys = [key for key in keys if key['KeyId'] not in own]
 state = aws('s3').list_objects_v2(Bucket=BUCKET).get('Contents', [])
 print(len(aws('s3').list_buckets()['Buckets']), 'buckets,', len(keys), 'keys,',
   len(iam.list_policies(Scope='Local')['Policies']), 'policies,', len(iam.list_roles()['Roles']), 'roles,', len(state), 'states')
