@@ -1,5 +1,5 @@
-// What the main job stops on a real Kubernetes node, and what it says of the cause. Most versions one after the other, on one node
-// that is known by its kubeconfig only; one as a user calls it.
+// What the main job stops on a real Kubernetes node, and what it says of the cause: faulty versions one after the other, on one
+// node that is known by its kubeconfig only.
 import { beforeAll, describe, expect, it } from "vitest";
 import { call, daggerw } from "./daggerw.js";
 import { keepsProdFile } from "./prodFile.js";
@@ -20,7 +20,7 @@ describe("ci --env dev", () => {
   let results: Record<string, string>;
 
   beforeAll(async () => {
-    const tags = ["v7.0.0", "v0.9.0", "v0.9.1", "v0.9.3"];
+    const tags = ["v0.9.0", "v0.9.1", "v0.9.2", "v0.9.3"];
     results = JSON.parse(await scenario("faults", ...tags.flatMap((tag) => ["--tags", tag])));
   });
 
@@ -42,15 +42,10 @@ describe("ci --env dev", () => {
     expect(stderr).not.toContain("wrong-token-1234");
   });
 
-  it("says that the registry doesn't have a tag, and which it has", () => {
-    expect(results["v7.0.0"]).toMatch(/ghcr\.io has no ghcr\.io\/\S+:v7\.0\.0/);
-    expect(results["v7.0.0"]).toContain("v0.2.0, v0.1.0");
-    expect(results["v7.0.0"]).toMatch(/\| deploy v7\.0\.0 +\| skipped/);
-  });
-
   it.each([
     ["v0.9.0", "crashes at start", [/exited \d times with code 1/, /Last log lines/, /DATABASE_URL is missing/]],
     ["v0.9.1", "is never ready", [/readiness|pods did not get ready/i]],
+    ["v0.9.2", "answers 500", [/success-rate was 0\.00 and must be at least 99/, /primary goes on serving v0\.1\.0/]],
     ["v0.9.3", "is too slow", [/latency-p99 was \d[\d.]* and must be at most 0\.5/]],
   ])("stops %s, which %s, with the cause, and takes it back", (tag, _, messages) => {
     for (const message of messages) expect(results[tag]).toMatch(message);
@@ -60,18 +55,17 @@ describe("ci --env dev", () => {
   });
 
   it("leaves prod's release file in git alone", () => {
-    expect(results.files).toEqual({ dev: "v0.1.0 after 7 commits", prod: "v0.1.0 after 1 commits" });
+    expect(results.files).toEqual({ dev: "v0.1.0 after 9 commits", prod: "v0.1.0 after 1 commits" });
   });
 });
 
 describe("ci --env local", () => {
-  it("stops v0.9.2, which answers 500, with the cause", async () => {
-    const { exitCode, stderr, seconds } = await call("ci", "--env", "local", "--tag", "v0.9.2");
+  it("says in seconds that the registry doesn't have a tag, and which it has", async () => {
+    const { exitCode, stderr } = await call("ci", "--env", "local", "--tag", "v7.0.0");
     expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/success-rate was 0\.00 and must be at least 99/);
-    expect(stderr).toMatch(/primary goes on serving v0\.1\.0/);
+    expect(stderr).toMatch(/ghcr\.io has no ghcr\.io\/\S+:v7\.0\.0/);
+    expect(stderr).toContain("v0.2.0, v0.1.0");
+    expect(stderr).toMatch(/\| deploy v7\.0\.0 +\| skipped/);
     expect(stderr).toMatch(/\| bump prod +\| skipped/);
-    expect(stderr).toMatch(CHAIN);
-    expect(seconds).toBeLessThan(280); // long before the release's own limit; Flux tries a version that fails its tests once more
   });
 });
