@@ -3,3 +3,5 @@ export function locked<T>(
   work: (lock: { add(pid: number | undefined): void }) => Promise<T>,
   options?: { onWait?: (holder: number) => void; signal?: AbortSignal },
 ): Promise<T>;
+
+export function identity(pid: number): { pid: number; started: string };

@@ -130,7 +130,7 @@ function ageOf(path) {
 }
 
 /** A process by its pid and start time; the time is "" when there is no such process (or it is a zombie). */
-function identity(pid) {
+export function identity(pid) {
   try {
     if (process.platform === "linux") {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -2,6 +2,7 @@
 // of, away from under it.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { identity } from "../../scripts/lock.mjs";
 import { cache } from "./cache.js";
 
 /** What a call is at: it makes ready what it needs, or runs on the engine. */
@@ -15,17 +16,6 @@ const folder = () => {
   return path;
 };
 
-/** A process's start, which tells it from another one that gets its pid later. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
 let noted: string | undefined;
 
 /** Says what this process is at, until it ends. */
@@ -35,7 +25,7 @@ export function noteCall(state: State): void {
   noted = file;
   // Whole or absent: who reads half of it would take it for a dead one's.
   const draft = join(cache.tmp, `call-${process.pid}`);
-  writeFileSync(draft, `${state} ${startOf(process.pid)}`);
+  writeFileSync(draft, `${state} ${identity(process.pid).started}`);
   renameSync(draft, file);
 }
 
@@ -46,7 +36,7 @@ export function otherCalls(): Call[] {
     const pid = Number(name);
     if (pid === process.pid) continue;
     const [state, start] = readText(join(folder(), name)).split(" ");
-    if (start !== undefined && start === startOf(pid)) calls.push({ pid, state: state as State });
+    if (start && start === identity(pid).started) calls.push({ pid, state: state as State });
     else rmSync(join(folder(), name), { force: true });
   }
   return calls;

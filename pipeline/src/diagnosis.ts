@@ -403,7 +403,7 @@ const isLeaving = (pod: V1Pod): boolean => Boolean(pod.metadata?.deletionTimesta
 
 /** A pod that the kubelet gave up as a whole (Evicted, NodeLost, DeadlineExceeded); exits of containers are told better elsewhere. */
 function failedPod({ pod }: PodCase): Finding | undefined {
-  if (pod.status?.phase !== "Failed" || !pod.status.reason) return undefined;
+  if (!hasFailed(pod) || !pod.status?.reason) return undefined;
   return {
     what: `The pod failed: ${pod.status.reason}`,
     cause: oneLine(pod.status.message ?? "the node gives no reason"),
