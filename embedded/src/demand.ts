@@ -1,10 +1,11 @@
 // What takes long and few calls need. It is built when something asks for it, and is in the mirror from then on.
 import type { Call } from "../../wrapper/types.js";
+import { type GoBuild, goBuild } from "./go.js";
 import type { GroupName } from "./images.js";
 import { preflightProviders } from "./preflight.js";
 import { isPythonBuilt, pythonPackages } from "./python.js";
-import { buildAddons, buildGitops, isAddonsBuilt, isGitopsBuilt } from "./recipes/gitops.js";
-import { isProviderBuilt, provider, providers } from "./recipes/terraform.js";
+import { addonBuilds, gitopsBuilds, isAddonsBuilt, isGitopsBuilt } from "./recipes/gitops.js";
+import { isProviderBuilt, providerBuilds, providers } from "./recipes/terraform.js";
 import { say, seconds } from "./steps.js";
 
 type Group = {
@@ -17,8 +18,10 @@ type Group = {
   isBuilt: () => boolean;
   /** How long it takes, or an error when this machine is too small for it. */
   time: () => string;
-  /** Builds what is missing of it, the quick parts first. */
-  build: () => Promise<void>;
+  /** The Python packages that it installs, by their folder in embedded/python. */
+  python?: string;
+  /** What it compiles, the quick parts first. */
+  go?: GoBuild[];
 };
 
 const areProvidersBuilt = () => providers.every(isProviderBuilt);
@@ -47,10 +50,8 @@ const groups: Record<GroupName, Group> = {
       preflightProviders();
       return "about 30 minutes on 2 cores";
     },
-    build: async () => {
-      await pythonPackages("checkov");
-      for (const one of [...providers].reverse()) await provider(one);
-    },
+    python: "checkov",
+    go: [...providerBuilds].reverse(),
   },
   /** The simulated AWS. */
   simulator: {
@@ -58,7 +59,7 @@ const groups: Record<GroupName, Group> = {
     parts: "moto, the simulated AWS",
     isBuilt: () => isPythonBuilt("moto"),
     time: () => "a few minutes",
-    build: async () => void (await pythonPackages("moto")),
+    python: "moto",
   },
   /** What runs in a cluster that is a whole platform. */
   gitops: {
@@ -66,7 +67,7 @@ const groups: Record<GroupName, Group> = {
     parts: "Flux, Flagger, Prometheus and metrics-server",
     isBuilt: isGitopsBuilt,
     time: () => "about a quarter of an hour on 2 cores",
-    build: buildGitops,
+    go: gitopsBuilds,
   },
   /** What such a platform may have besides, and no function asks for. */
   addons: {
@@ -74,7 +75,7 @@ const groups: Record<GroupName, Group> = {
     parts: "kube-router, External Secrets and Traefik",
     isBuilt: isAddonsBuilt,
     time: () => "up to half an hour on 2 cores",
-    build: buildAddons,
+    go: addonBuilds,
   },
 };
 
@@ -99,12 +100,16 @@ export const groupStates = () =>
 
 /** Builds what is missing of a group; says why now, and how long it takes. */
 export async function buildGroup(name: GroupName, why: string): Promise<void> {
-  const { parts, isBuilt, time, build } = groups[name];
+  const { parts, isBuilt, time, python, go = [] } = groups[name];
   if (isBuilt()) return;
   say(`${parts} are built once, ${why}: ${time()}.`);
   const started = Date.now();
-  await build();
+  if (python) await pythonPackages(python);
+  for (const one of go) await goBuild(one);
   say(`They are built after ${seconds(Date.now() - started)}, and stay.`);
 }
+
+/** What a group compiles, in that order. */
+export const buildsOf = (name: GroupName) => groups[name].go ?? [];
 
 export const partsOf = (name: GroupName) => groups[name].parts;

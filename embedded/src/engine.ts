@@ -37,7 +37,7 @@ const STOP_TIMEOUT_MS = 120_000;
 
 const versions = "github.com/dagger/dagger/engine";
 
-const engineBuild: GoBuild = {
+export const engineBuild: GoBuild = {
   module: "engine",
   title: `build the Dagger engine and CLI ${engineVersion}`,
   tags: ["dfexcludepatterns", "dfparents"],

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import type { Call } from "../../wrapper/types.js";
 import { cache, cacheRoot } from "./cache.js";
 import { describeCalls, noteCall, otherCalls } from "./calls.js";
-import { buildGroup, groupStates, groupsFor, partsOf } from "./demand.js";
+import { buildGroup, buildsOf, groupStates, groupsFor, partsOf } from "./demand.js";
 import {
   engineBinaries,
+  engineBuild,
   engineFiles,
   engineRoot,
   engineSocket,
@@ -16,9 +17,12 @@ import {
   startEngine,
   stopEngine,
 } from "./engine.js";
+import { downloadAhead } from "./go.js";
 import type { GroupName } from "./images.js";
 import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
 import { isBuilt, preflight } from "./preflight.js";
+import { partBuilds } from "./recipes/parts.js";
+import { terraformBuilds } from "./recipes/terraform.js";
 import { sdkContent } from "./sdk.js";
 import { locked, say, seconds } from "./steps.js";
 
@@ -48,23 +52,31 @@ async function makeReady(groups: GroupName[], why: string) {
     );
   }
   const started = Date.now();
-  // Outside of the lock: calls that need nothing of it must not wait for it.
-  for (const name of groups) await buildGroup(name, why);
-  const engine = await locked("embedded", async () => {
-    const [binaries, root] = [await engineBinaries(), await engineRoot()];
-    const sdk = await sdkContent();
-    await startEngine({ binaries, root, sdk, mirror: await startMirror() });
-    const pid = runningEngine();
-    noteCall("runs");
-    return {
-      cli: join(binaries, "dagger"),
-      runnerHost: `unix://${engineSocket()}`,
-      env: { DAGGER_NO_NAG: "1" },
-      isAlive: () => runningEngine() === pid,
-    };
-  });
-  if (fresh) say(`All is ready after ${seconds(Date.now() - started)}; from now on it takes seconds.`);
-  return engine;
+  const always = fresh ? [engineBuild, ...partBuilds(), ...terraformBuilds] : [];
+  const endDownloads = downloadAhead([...groups.flatMap(buildsOf), ...always]);
+  try {
+    // Outside of the lock: calls that need nothing of it must not wait for it.
+    for (const name of groups) await buildGroup(name, why);
+    const engine = await locked("embedded", buildAndStart);
+    if (fresh) say(`All is ready after ${seconds(Date.now() - started)}; from now on it takes seconds.`);
+    return engine;
+  } finally {
+    endDownloads();
+  }
+}
+
+async function buildAndStart() {
+  const [binaries, root] = [await engineBinaries(), await engineRoot()];
+  const sdk = await sdkContent();
+  await startEngine({ binaries, root, sdk, mirror: await startMirror() });
+  const pid = runningEngine();
+  noteCall("runs");
+  return {
+    cli: join(binaries, "dagger"),
+    runnerHost: `unix://${engineSocket()}`,
+    env: { DAGGER_NO_NAG: "1" },
+    isAlive: () => runningEngine() === pid,
+  };
 }
 
 /** What is built and what runs, as lines for a person. Changes nothing. */

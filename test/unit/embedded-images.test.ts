@@ -9,6 +9,7 @@ import { recipes } from "../../embedded/src/recipes/index.js";
 import { pinned } from "../../embedded/src/recipes/parts.js";
 import { printTo } from "../../embedded/src/steps.js";
 import { images } from "../../pipeline/src/images.js";
+import { aligned, notAligned } from "../../scripts/alignGo.js";
 import { temporaryFolder } from "./temporary.js";
 
 let before: ReturnType<typeof printTo>;
@@ -81,6 +82,22 @@ test.each(["checkov", "moto"])("every package of %s is pinned, and every version
   const lines = text.split("\n").filter((line) => line && !/^ *#/.test(line));
   expect(lines.length).toBeGreaterThan(50);
   for (const line of lines) expect(line).toMatch(/^[\w.[\],-]+==[\w.]+( ; [^\n]*?)?( +--hash=sha256:[0-9a-f]{64})+ *$/);
+});
+
+test("modules that are aligned require the same versions, so that what they share is compiled once", () => {
+  const versions = new Map<string, Set<string>>();
+  for (const name of aligned) {
+    const text = readFileSync(`embedded/go/${name}/go.mod`, "utf8")
+      .split(/^replace/m, 1)
+      .join();
+    for (const [, path = "", version = ""] of text.matchAll(/^(?:require)?\s+([\w.-]+\.\w+\/\S+) (v\S+)/gm)) {
+      versions.set(path, (versions.get(path) ?? new Set()).add(version));
+    }
+  }
+  expect(versions.size).toBeGreaterThan(400);
+  for (const path of notAligned) expect(versions.delete(path)).toBe(true);
+  const different = [...versions].filter(([, { size }]) => size > 1).map(([path, found]) => `${path} ${[...found]}`);
+  expect(different, "`npm run align-go` raises them").toEqual([]);
 });
 
 test("Kubernetes' modules are all of the version that belongs to it", () => {

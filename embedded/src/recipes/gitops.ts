@@ -67,25 +67,17 @@ const externalSecrets: GoBuild = {
 };
 
 /** What is built for GitOps, the quick ones first. */
-const builds = [metricsServer, flagger, prometheus, flux];
+export const gitopsBuilds = [metricsServer, flagger, prometheus, flux];
 
 /** What is built besides: large, and seldom asked for. */
-const addons = [kubeRouter, traefik, externalSecrets];
+export const addonBuilds = [kubeRouter, traefik, externalSecrets];
 
 /** Their wrapper modules: folders in embedded/go. */
-export const gitopsModules = [...builds, ...addons].map(({ module }) => module);
+export const gitopsModules = [...gitopsBuilds, ...addonBuilds].map(({ module }) => module);
 
-export const isGitopsBuilt = () => builds.every(isGoBuilt);
+export const isGitopsBuilt = () => gitopsBuilds.every(isGoBuilt);
 
-export const isAddonsBuilt = () => addons.every(isGoBuilt);
-
-export async function buildAddons(): Promise<void> {
-  for (const one of addons) await goBuild(one);
-}
-
-export async function buildGitops(): Promise<void> {
-  for (const one of builds) await goBuild(one);
-}
+export const isAddonsBuilt = () => addonBuilds.every(isGoBuilt);
 
 const demanded = (layers: () => Promise<Blob[]>, config?: ImageConfig, by: GroupName = "gitops"): Recipe => ({
   demanded: { by, layers },

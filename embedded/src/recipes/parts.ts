@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { $ } from "zx";
 import { embeddedDir } from "../cache.js";
 import { debianBase, debianRoot } from "../debian.js";
-import { goBuild } from "../go.js";
+import { type GoBuild, goBuild } from "../go.js";
 import { type Blob, certificates, type Entry, keyOf, rootLayer, treeLayer } from "../images.js";
 
 /** The version that a wrapper module in embedded/go pins a module to. */
@@ -19,8 +19,7 @@ export function pinned(wrapper: string, module: string): string {
 export const stamp = (variables: Record<string, string>) =>
   ["-s -w", ...Object.entries(variables).map(([name, value]) => `-X ${name}=${value}`)].join(" ");
 
-/** Kubernetes' commands, which report the version that they are. */
-export function kubernetes(): Promise<string> {
+const kubernetesBuild = (): GoBuild => {
   const version = pinned("kubernetes", "k8s.io/kubernetes");
   const [, major = "", minor = ""] = /^v(\d+)\.(\d+)\./.exec(version) ?? [];
   const variables = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((name) => [
@@ -29,21 +28,16 @@ export function kubernetes(): Promise<string> {
     [`${name}.gitMinor`, minor],
     [`${name}.gitTreeState`, "clean"],
   ]);
-  return goBuild({
+  return {
     module: "kubernetes",
     ldflags: stamp(Object.fromEntries(variables)),
     title: `build Kubernetes ${version} from Go modules`,
-  });
-}
+  };
+};
 
-export const etcd = () => goBuild({ module: "etcd" });
-
-export const pause = () => goBuild({ module: "pause", packages: ["."] });
-
-/** containerd, CoreDNS, the registry, Helm and the small tools. */
-export function tools(): Promise<string> {
+const toolsBuild = (): GoBuild => {
   const version = (module: string) => pinned("tools", module);
-  return goBuild({
+  return {
     module: "tools",
     tags: ["no_btrfs", "no_devmapper", "no_tracing", "no_zfs"],
     ldflags: stamp({
@@ -56,8 +50,24 @@ export function tools(): Promise<string> {
       "main.version": version("github.com/yannh/kubeconform"),
     }),
     title: "build containerd, CoreDNS, Helm, registry and small tools from Go modules",
-  });
-}
+  };
+};
+
+const etcdBuild: GoBuild = { module: "etcd" };
+const pauseBuild: GoBuild = { module: "pause", packages: ["."] };
+
+/** Kubernetes' commands, which report the version that they are. */
+export const kubernetes = () => goBuild(kubernetesBuild());
+
+/** containerd, CoreDNS, the registry, Helm and the small tools. */
+export const tools = () => goBuild(toolsBuild());
+
+export const etcd = () => goBuild(etcdBuild);
+
+export const pause = () => goBuild(pauseBuild);
+
+/** What is built for the images that no group has, in that order. */
+export const partBuilds = () => [toolsBuild(), kubernetesBuild(), etcdBuild, pauseBuild];
 
 /** A layer with commands from a folder of binaries: path in the image → name in the folder. */
 export async function binaries(name: string, folder: Promise<string>, files: Record<string, string>): Promise<Blob> {

@@ -30,14 +30,19 @@ export const providers: Provider[] = [
   { name: "kubernetes", version: "3.2.1" },
 ];
 
-export const terraform = () =>
-  goBuild({
-    module: "terraform",
-    ldflags: stamp({ "github.com/hashicorp/terraform/version.dev": "no" }),
-    title: "build Terraform from Go modules",
-  });
+const terraformBuild: GoBuild = {
+  module: "terraform",
+  ldflags: stamp({ "github.com/hashicorp/terraform/version.dev": "no" }),
+  title: "build Terraform from Go modules",
+};
 
-export const tflint = () => goBuild({ module: "tflint", title: "build TFLint from Go modules" });
+const tflintBuild: GoBuild = { module: "tflint", title: "build TFLint from Go modules" };
+
+export const terraform = () => goBuild(terraformBuild);
+
+export const tflint = () => goBuild(tflintBuild);
+
+export const terraformBuilds = [terraformBuild, tflintBuild];
 
 const providerBuild = ({ name, version, variable, atOnce, ownCache }: Provider): GoBuild => ({
   module: `provider-${name}`,
@@ -46,6 +51,8 @@ const providerBuild = ({ name, version, variable, atOnce, ownCache }: Provider):
   ownCache,
   title: `build Terraform's provider ${name} ${version} from Go modules`,
 });
+
+export const providerBuilds = providers.map(providerBuild);
 
 export const provider = (one: Provider) => goBuild(providerBuild(one));
 
