@@ -34,6 +34,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ include "helloworld.tag" . | quote }}
 {{- end -}}
 
+{{/*
+Annotations of a pod. With the canary a changed autoscaling is a change of the pods too: Flagger brings it to the autoscaler of
+the primary only when it promotes, and judges only changed pods.
+*/}}
+{{- define "helloworld.podAnnotations" -}}
+{{- $own := dict -}}
+{{- if .Values.canary.enabled -}}
+{{- $own = dict "helloworld/autoscaling" (.Values.autoscaling | toJson | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- with merge $own .Values.podAnnotations -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "helloworld.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -106,6 +120,11 @@ timeoutSeconds: {{ .timeoutSeconds }}
 failureThreshold: {{ .failureThreshold }}
 {{- end -}}
 
+{{/* The seconds of a duration, as values.schema.json allows it: 30s or 5m. */}}
+{{- define "helloworld.seconds" -}}
+{{- mul (trimSuffix "s" . | trimSuffix "m" | int) (hasSuffix "m" . | ternary 60 1) -}}
+{{- end -}}
+
 {{/* What a JSON schema can't say: rules between two values. */}}
 {{- define "helloworld.validate" -}}
 {{- if le (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSleepSeconds) -}}
@@ -133,4 +152,53 @@ failureThreshold: {{ .failureThreshold }}
 {{- fail (printf "canary.provider %s needs at least one canary.gateway.refs" .Values.canary.provider) -}}
 {{- end -}}
 {{- end -}}
+{{- include "helloworld.validateTimes" . -}}
+{{- include "helloworld.validateNetworkPolicy" . -}}
+{{- end -}}
+
+{{/* Times that don't fit together make no release fail: without values Flagger gives up each new version, however good. */}}
+{{- define "helloworld.validateTimes" -}}
+{{- $monitor := .Values.serviceMonitor -}}
+{{- $scrape := include "helloworld.seconds" $monitor.interval | int -}}
+{{- if and $monitor.enabled (gt (include "helloworld.seconds" $monitor.scrapeTimeout | int) $scrape) -}}
+{{- fail (printf "serviceMonitor.scrapeTimeout (%s) must not be longer than serviceMonitor.interval (%s): the Prometheus operator leaves such a monitor out; shorten the timeout" $monitor.scrapeTimeout $monitor.interval) -}}
+{{- end -}}
+{{- with .Values.canary -}}
+{{- if .enabled -}}
+{{- $interval := include "helloworld.seconds" .interval | int -}}
+{{- if lt $interval 10 -}}
+{{- fail (printf "canary.interval (%s) must be at least 10s, which Flagger takes for anything shorter" .interval) -}}
+{{- end -}}
+{{- if .metrics.enabled -}}
+{{- $window := include "helloworld.seconds" .metrics.interval | int -}}
+{{- if le $window $interval -}}
+{{- fail (printf "canary.metrics.interval (%s) must be longer than canary.interval (%s): a check must still see the load from before it; lengthen canary.metrics.interval" .metrics.interval .interval) -}}
+{{- end -}}
+{{- if and $monitor.enabled (lt $window (mul 4 $scrape | int)) -}}
+{{- fail (printf "canary.metrics.interval (%s) must be at least four times serviceMonitor.interval (%s): too few samples give no value, which Flagger takes for a failure; lengthen the first or shorten the second" .metrics.interval $monitor.interval) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Who must reach the pods and would be shut out: it would show as a failed analysis, or as targets that are never healthy. */}}
+{{- define "helloworld.validateNetworkPolicy" -}}
+{{- with .Values.networkPolicy -}}
+{{- $isShut := not (or .allowedNamespaces .allowedCIDRs) -}}
+{{- $metrics := $.Values.canary.metrics -}}
+{{- if and .enabled $isShut $.Values.canary.enabled $metrics.enabled (ne (include "helloworld.prometheusNamespace" $) $.Release.Namespace) -}}
+{{- fail (printf "networkPolicy.enabled lets in only the namespace %s, so the Prometheus of canary.metrics.prometheusAddress (%s) could not scrape the pods: add its namespace to networkPolicy.allowedNamespaces, or its addresses to networkPolicy.allowedCIDRs" $.Release.Namespace $metrics.prometheusAddress) -}}
+{{- end -}}
+{{- if and .enabled (not .allowedCIDRs) $.Values.ingress.enabled (eq $.Values.ingress.className "alb") -}}
+{{- fail "networkPolicy.enabled would shut out the ALB of ingress.enabled, whose requests and health checks come from its subnets: add their address ranges to networkPolicy.allowedCIDRs" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* <service>.<namespace>…:<port>; a Service by its bare name is in the release's own. */}}
+{{- define "helloworld.prometheusNamespace" -}}
+{{- $host := (urlParse .Values.canary.metrics.prometheusAddress).host | regexFind "^[^:]*" -}}
+{{- $parts := splitList "." $host -}}
+{{- if gt (len $parts) 1 -}}{{ index $parts 1 }}{{- else -}}{{ .Release.Namespace }}{{- end -}}
 {{- end -}}

@@ -45,11 +45,11 @@ export async function valuesOf(
  */
 export async function lintChart(source: Directory): Promise<string> {
   const base = helmContainer(source);
-  const paths = await source.glob(`${CHART}/ci/*-values.yaml`);
+  const paths = await variantsOf(source);
   const sets = await together(
     [
       lint(base, `${CHART}/values.yaml`),
-      ...paths.map((path) => lint(base, path, path.replace(CHART, "/chart"))),
+      ...paths.map((path) => lint(base, path, mounted(path))),
       ...environmentsWithFiles.map(async (entry) =>
         lint(
           base.withNewFile("/values.yaml", await valuesOf(source, entry)),
@@ -65,14 +65,45 @@ export async function lintChart(source: Directory): Promise<string> {
 
 /** Rendering comes second: `helm lint` passes over a template's own `fail`, with which the chart refuses values. */
 async function lint(container: Container, name: string, file?: string): Promise<void> {
+  for (const command of [["lint", "--strict"], TEMPLATE]) await helmWith(container, command, name, file);
+}
+
+/** The same call for linting and for validating, so that the engine makes it once. */
+const TEMPLATE = ["template", "lint"];
+
+/**
+ * Runs Helm on the chart with a file of values.
+ *
+ * @returns what it has printed
+ * @throws Error with the values' name and Helm's words
+ */
+async function helmWith(container: Container, command: string[], name: string, file?: string): Promise<string> {
   const values = file ? ["--values", file] : [];
-  for (const command of [
-    ["lint", "--strict"],
-    ["template", "lint"],
-  ]) {
-    const outcome = await exec(container, ["helm", ...command, "/chart", ...values, ...KUBERNETES]);
-    if (outcome.code !== 0) throw new Error(`helm ${command[0]} with ${name}:\n${complaints(outcome)}`);
-  }
+  const outcome = await exec(container, ["helm", ...command, "/chart", ...values, ...KUBERNETES]);
+  if (outcome.code !== 0) throw new Error(`helm ${command[0]} with ${name}:\n${complaints(outcome)}`);
+  return outcome.stdout;
+}
+
+/** The files of values for each way to use the chart. */
+const variantsOf = (source: Directory) => source.glob(`${CHART}/ci/*-values.yaml`);
+
+/** Where a file of the chart is in Helm's container. */
+const mounted = (path: string) => path.replace(CHART, "/chart");
+
+/**
+ * The chart in each way to use it.
+ *
+ * @returns a manifest for each file of appManifests/ci, under the file's path in the chart
+ * @throws Error with every failure: which values, and Helm's words
+ */
+export async function renderVariants(source: Directory): Promise<Directory> {
+  const base = helmContainer(source);
+  const paths = await variantsOf(source);
+  const manifests = await together(paths.map((path) => helmWith(base, TEMPLATE, path, mounted(path))));
+  return paths.reduce(
+    (folder, path, index) => folder.withNewFile(path.slice(CHART.length + 1), manifests[index] ?? ""),
+    dag.directory(),
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Directory, dag } from "@dagger.io/dagger";
 import { LineCounter, parseDocument } from "yaml";
-import { renderChart } from "./chart.js";
+import { renderChart, renderVariants } from "./chart.js";
 import { CHART, type EnvironmentEntry, environmentsWithFiles, folderOf } from "./environments.js";
 import { exec } from "./exec.js";
 import { images } from "./images.js";
@@ -11,7 +11,8 @@ import { together } from "./together.js";
 const OPTIONAL = "clusters/optional";
 
 /**
- * Validates the rendered chart of each environment and the files in clusters/dev, prod and optional against the schemas of their kinds.
+ * Validates the chart as rendered for each environment and for each file of appManifests/ci, and the files in clusters/dev, prod and
+ * optional, against the schemas of their kinds.
  *
  * @returns a line that says how many resources
  * @throws Error with every invalid resource: file, kind, field
@@ -22,9 +23,15 @@ export async function validateManifests(source: Directory): Promise<string> {
       const rendered = await renderChart(source, entry);
       return validate(dag.directory().withFile(`rendered/${entry.name}.yaml`, rendered), "rendered");
     }),
+    validateVariants(source),
     validateClusters(source),
   ]);
   return `${counts.reduce((sum, count) => sum + count, 0)} resources`;
+}
+
+/** No environment uses all of the chart: an Ingress, for one. */
+async function validateVariants(source: Directory): Promise<number> {
+  return await validate(dag.directory().withDirectory("rendered", await renderVariants(source)), "rendered");
 }
 
 async function validateClusters(source: Directory): Promise<number> {

@@ -22,6 +22,9 @@ func newApp(version, fault string) http.Handler {
 		case "error-500":
 			http.Error(w, fmt.Sprintf("helloworld %s: internal error", version), http.StatusInternalServerError)
 			return
+		case "not-found":
+			http.NotFound(w, r)
+			return
 		case "slow":
 			select {
 			case <-time.After(slowness):

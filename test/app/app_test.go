@@ -41,6 +41,9 @@ func TestAnswers(t *testing.T) {
 		{"error-500", "/", 500, "internal error"},
 		{"error-500", "/healthz", 200, "ok"},
 		{"error-500", "/readyz", 200, "ok"},
+		{"not-found", "/", 404, "not found"},
+		{"not-found", "/healthz", 200, "ok"},
+		{"not-found", "/readyz", 200, "ok"},
 		{"slow", "/readyz", 200, "ok"},
 		{"slow", "/", 200, "helloworld v0.2.0"},
 	} {
@@ -141,7 +144,7 @@ func TestVersions(t *testing.T) {
 	}
 	for tag, entry := range versions {
 		switch entry.Fault {
-		case "", "crash", "never-ready", "error-500", "slow":
+		case "", "crash", "never-ready", "error-500", "slow", "not-found":
 		default:
 			t.Errorf("%s: unknown fault %q", tag, entry.Fault)
 		}

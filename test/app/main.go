@@ -1,7 +1,7 @@
 // The sample application: what the chart expects of helloworld, in as few lines as possible, with faults to switch on.
 //
 //	APP_VERSION  what / says it is (default: the -X main.version of the build, else "dev")
-//	APP_FAULT    crash | never-ready | error-500 | slow; empty: none
+//	APP_FAULT    crash | never-ready | error-500 | slow | not-found; empty: none
 //	APP_ADDR     where to listen (default :8080)
 package main
 
@@ -41,11 +41,11 @@ func run(ctx context.Context, getenv func(string) string, started func(net.Addr)
 	}
 	fault := getenv("APP_FAULT")
 	switch fault {
-	case "", "never-ready", "error-500", "slow":
+	case "", "never-ready", "error-500", "slow", "not-found":
 	case "crash":
 		return fmt.Errorf("version %s can't start: configuration key DATABASE_URL is missing (APP_FAULT=crash)", version)
 	default:
-		return fmt.Errorf("unknown APP_FAULT %q: want crash, never-ready, error-500 or slow", fault)
+		return fmt.Errorf("unknown APP_FAULT %q: want crash, never-ready, error-500, slow or not-found", fault)
 	}
 
 	listener, err := net.Listen("tcp", addr)

@@ -2,11 +2,13 @@
 // much fails at once, and where the module's own schemas are asked; else in a session of this process, which is quicker.
 import { type Directory, dag } from "@dagger.io/dagger";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lintChart, renderChart } from "../../pipeline/src/chart.js";
+import { parseAllDocuments } from "yaml";
+import { lintChart, renderChart, renderVariants } from "../../pipeline/src/chart.js";
 import { check } from "../../pipeline/src/check.js";
 import { environment } from "../../pipeline/src/environments.js";
+import { validateManifests } from "../../pipeline/src/manifests.js";
 import { type Changes, copyWith } from "./copyWith.js";
-import { call } from "./daggerw.js";
+import { call, repository } from "./daggerw.js";
 import { openSession } from "./session.js";
 
 const release = "clusters/dev/release.yaml";
@@ -110,6 +112,13 @@ describe("check", () => {
     expect(stderr).toMatch(/clusters\/dev\/whole\/part\.yml: ConfigMap extra: .*\/data/);
   });
 
+  it("validates what no environment uses, as an Ingress, by the values files of the chart", async () => {
+    const said = await failure(validateManifests, {
+      "appManifests/templates/ingress.yaml": (text) => text.replace("pathType:", "pathtype:"),
+    });
+    expect(said).toMatch(/the chart as rendered for ci\/ingress-values: Ingress helloworld: .*pathType/);
+  });
+
   it.each([
     [
       "no image tag",
@@ -165,6 +174,91 @@ describe("lint-chart", () => {
   });
 });
 
+/** Values with the canary on. */
+const canary = (values: object, more: object = {}) => ({
+  autoscaling: { enabled: true },
+  canary: { enabled: true, ...values },
+  ...more,
+});
+const shut = { networkPolicy: { enabled: true } };
+
+/** Values that the schema lets pass, and what the chart says to them. */
+const combinations: Record<string, [values: object, refusal?: string]> = {
+  "a sleep that outlasts the pod": [
+    { preStopSleepSeconds: 30 },
+    "terminationGracePeriodSeconds (30) must be greater than preStopSleepSeconds (30)",
+  ],
+  "more pods at least than at most": [
+    { autoscaling: { enabled: true, minReplicas: 7 } },
+    "autoscaling.minReplicas (7) must not be greater than autoscaling.maxReplicas (6)",
+  ],
+  "an autoscaler that looks at nothing": [
+    { autoscaling: { enabled: true, targetCPUUtilizationPercentage: 0 } },
+    "autoscaling.enabled needs autoscaling.targetCPUUtilizationPercentage or",
+  ],
+  "a share of no CPU": [
+    { autoscaling: { enabled: true }, resources: { requests: { cpu: null } } },
+    "is a share of resources.requests.cpu, which is not set",
+  ],
+  "a share of no memory": [
+    {
+      autoscaling: { enabled: true, targetMemoryUtilizationPercentage: 80 },
+      resources: { requests: { memory: null } },
+    },
+    "is a share of resources.requests.memory, which is not set",
+  ],
+  "a canary without an autoscaler": [{ canary: { enabled: true } }, "canary.enabled needs autoscaling.enabled"],
+  "a canary behind no gateway": [
+    canary({ provider: "gatewayapi:v1" }),
+    "canary.provider gatewayapi:v1 needs at least one canary.gateway.refs",
+  ],
+  "a scrape that outlasts its interval": [
+    { serviceMonitor: { enabled: true, scrapeTimeout: "16s" } },
+    "serviceMonitor.scrapeTimeout (16s) must not be longer than serviceMonitor.interval (15s)",
+  ],
+  "checks that Flagger makes more rarely": [canary({ interval: "9s" }), "canary.interval (9s) must be at least 10s"],
+  "a window without the load before it": [
+    canary({ interval: "1m" }),
+    "canary.metrics.interval (1m) must be longer than canary.interval (1m)",
+  ],
+  "a window of few samples": [
+    canary({}, { serviceMonitor: { enabled: true, interval: "16s" } }),
+    "canary.metrics.interval (1m) must be at least four times serviceMonitor.interval (16s)",
+  ],
+  "a policy that shuts Prometheus out": [canary({}, shut), "add its namespace to networkPolicy.allowedNamespaces"],
+  "a policy that shuts the ALB out": [
+    { ...shut, ingress: { enabled: true } },
+    "add their address ranges to networkPolicy.allowedCIDRs",
+  ],
+  "times that just fit": [
+    canary(
+      { interval: "10s", metrics: { interval: "12s" } },
+      { serviceMonitor: { enabled: true, interval: "3s", scrapeTimeout: "3s" } },
+    ),
+  ],
+  "times that nobody looks at": [
+    canary({ interval: "2m", metrics: { enabled: false } }, { serviceMonitor: { scrapeTimeout: "1m" } }),
+  ],
+  "a Prometheus in the same namespace": [
+    canary({ metrics: { prometheusAddress: "http://prometheus.default.svc:9090" } }, shut),
+  ],
+  "a Prometheus by its Service's name": [canary({ metrics: { prometheusAddress: "http://prometheus:9090" } }, shut)],
+  "another Ingress than an ALB": [{ ...shut, ingress: { enabled: true, className: "nginx" } }],
+};
+
+it("the chart refuses values that don't fit together, and says which and what to do", async () => {
+  const fileOf = (name: string) => `appManifests/ci/${name.replaceAll(/\W/g, "-")}-values.yaml`;
+  const chart = dag.host().directory(repository, { include: ["appManifests"], exclude: ["appManifests/ci"] });
+  const source = Object.entries(combinations).reduce(
+    (folder, [name, [values]]) => folder.withNewFile(fileOf(name), JSON.stringify(values)),
+    chart,
+  );
+  const said = await renderVariants(source).then(String, (error: Error) => error.message);
+  const saidOf = (name: string) => said.split("helm template with ").find((part) => part.startsWith(fileOf(name)));
+  for (const [name, [, refusal]] of Object.entries(combinations))
+    expect({ name, said: saidOf(name) }).toEqual({ name, said: refusal && expect.stringContaining(refusal) });
+});
+
 describe("render", () => {
   it("shows what Flux would apply in prod", async () => {
     const { exitCode, stdout } = await call("render", "--env", "prod", "--tag", "v0.2.0", "contents");
@@ -172,6 +266,23 @@ describe("render", () => {
     expect(stdout).toMatch(/image: "?\S+:v0\.2\.0/);
     expect(stdout).toContain("kind: HorizontalPodAutoscaler");
     expect(stdout).toContain("kind: Canary");
+  });
+
+  it("makes new pods for a changed autoscaling, and none for another version of the chart", async () => {
+    const podsWith = async (changes: Changes) => {
+      const documents = parseAllDocuments(await rendered(copied(changes))).map((document) => document.toJS());
+      const { metadata, spec } = documents.find((object) => object?.kind === "Deployment");
+      return { chart: metadata.labels["helm.sh/chart"], pods: spec.template };
+    };
+    const [before, later, scaled] = await Promise.all([
+      podsWith({}),
+      podsWith({ "appManifests/Chart.yaml": (text) => text.replace(/^version: .*$/m, "version: 9.9.9") }),
+      podsWith({ [release]: (text) => text.replace("maxReplicas: 2", "maxReplicas: 3") }),
+    ]);
+    expect(later.chart).toBe("helloworld-9.9.9");
+    expect(later.pods).toEqual(before.pods);
+    expect(scaled.pods).not.toEqual(before.pods);
+    expect(scaled.pods.spec).toEqual(before.pods.spec);
   });
 
   it("keeps texts that YAML could take for something else", async () => {

@@ -10,7 +10,7 @@ interface Analysis {
   serves: string;
 }
 
-const tags = ["v0.2.0", "v0.9.2", "v0.9.3", "v0.9.0", "v0.9.1"];
+const tags = ["v0.2.0", "v0.9.2", "v0.9.4", "v0.9.3", "v0.9.0", "v0.9.1"];
 
 describe("the platform", () => {
   let results: Record<string, Analysis>;
@@ -37,6 +37,7 @@ describe("the platform", () => {
 
   it.each([
     ["v0.9.2", "answers 500", /Halt .* success-rate 0\.00 < 99/],
+    ["v0.9.4", "answers 404", /Halt .* success-rate 0\.00 < 99/],
     ["v0.9.3", "is slow", /Halt .* latency-p99 \d.* > 0\.5/],
     ["v0.9.0", "crashes", /not ready: .*0 of 1/],
     ["v0.9.1", "never gets ready", /not ready: .*0 of 1/],

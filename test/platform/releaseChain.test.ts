@@ -7,7 +7,7 @@ it("names the link that can't come good, and status points at it", async () => {
   expect(results.first).toBe("v0.1.0 is out");
   expect(results["status: well"]).toContain("## local: all is well");
   expect(results["status: well"]).toMatch(/\| HelmRelease helloworld\/helloworld +\| ready/);
-  expect(results["status: well"]).toMatch(/\| Flagger +\| not installed|\| Canary helloworld\/helloworld +\| ready/);
+  expect(results["status: well"]).toMatch(/\| Canary helloworld\/helloworld +\| ready/);
 
   expect(results["invalid field"]).toMatch(/^Kustomization flux-system\/flux-system can't come good/);
   expect(results["invalid field"]).toContain("The API server refuses HelmRelease/helloworld/helloworld");

@@ -90,6 +90,15 @@ describe("values that the schema refuses, naming the field", () => {
       "/podDisruptionBudget/maxUnavailable",
     ],
     ["a duration without unit", { canary: { interval: "30" } }, "/canary/interval must match pattern"],
+    ["a duration of none", { serviceMonitor: { interval: "0s" } }, "/serviceMonitor/interval must match pattern"],
+    ["hours, which Flagger's CRD lacks", { canary: { interval: "1h" } }, "/canary/interval must match pattern"],
+    ["a duration in two units", { canary: { metrics: { interval: "1m30s" } } }, "/canary/metrics/interval must match"],
+    ["no duration", { canary: { interval: null } }, "/canary must have required property 'interval'"],
+    [
+      "a name that cuts the primary's pods'",
+      { fullnameOverride: "a".repeat(39) },
+      "/fullnameOverride must NOT have more",
+    ],
     ["a quantity of nonsense", { resources: { requests: { cpu: "lots" } } }, "/resources/requests/cpu"],
     ["a secret by its bare name", { imagePullSecrets: ["ghcr-secret"] }, "/imagePullSecrets/0 must be object"],
     ["a test image without tag", { tests: { image: "busybox" } }, "/tests/image must match pattern"],
@@ -139,21 +148,53 @@ describe("the chart's README", () => {
   });
 });
 
-test("every value is used by a template or a note", () => {
+describe("every value is used by a template or a note", () => {
   const folder = `${root}appManifests/templates`;
-  const templates = (readdirSync(folder, { recursive: true }) as string[])
-    .filter((name) => /\.(yaml|tpl|txt)$/.test(name))
-    .map((name) => readFileSync(`${folder}/${name}`, "utf8"))
-    .join("\n");
-  const unused = [...flatten(defaults).keys()].filter((name) => {
-    const parts = name.split(".");
-    // Whole maps are printed by toYaml: resources and the parts of a probe.
-    return (
-      !parts.some((_, i) => new RegExp(`\\.${parts.slice(i).join("\\.")}\\b`).test(templates)) &&
-      !templates.includes(`.Values.${parts[0]} }}`)
+  const files = (readdirSync(folder, { recursive: true }) as string[])
+    .filter((name) => /\.(yaml|tpl|txt)$/i.test(name))
+    .map((name) => readFileSync(`${folder}/${name}`, "utf8"));
+  // What a helper gets is known where it is called, so each is a text of its own.
+  const texts = files.flatMap((text) => text.split(/^(?=\{\{-? define )/m));
+
+  const literal = (path: string) => path.replaceAll(".", "\\.");
+  const names = (text: string, path: string) => new RegExp(`(?<![\\w.])\\.${literal(path)}(?![\\w.])`).test(text);
+
+  /** In a text that works on `prefix`: by name, or all of it is printed. */
+  function isUsedWithin(prefix: string, rest: string): boolean {
+    const within = new RegExp(`\\b(?:with|range) \\$?\\.Values\\.${literal(prefix)} -?\\}\\}`);
+    const printed = new RegExp(`${within.source}[^{]*\\{\\{-? toYaml \\.`);
+    const given = new RegExp(`include "([\\w.]+)" \\$?\\.Values\\.${literal(prefix)}(?![\\w.])`);
+    const helpers = texts.flatMap((text) => given.exec(text)?.[1] ?? []);
+    return texts.some(
+      (text) =>
+        printed.test(text) ||
+        ((within.test(text) || helpers.some((helper) => text.startsWith(`{{- define "${helper}"`))) &&
+          names(text, rest)),
     );
+  }
+
+  function isUsed(name: string): boolean {
+    const parts = name.split(".");
+    return parts.some((_, index) => {
+      const [prefix, rest] = [parts.slice(0, index).join("."), parts.slice(index).join(".")];
+      return prefix ? isUsedWithin(prefix, rest) : texts.some((text) => names(text, `Values.${rest}`));
+    });
+  }
+
+  const unused = (values: Values) => [...flatten(values).keys()].filter((name) => !isUsed(name));
+
+  test("in full, or after the part that the template works on", () => {
+    expect(unused(defaults)).toEqual([]);
   });
-  expect(unused).toEqual([]);
+
+  test("which is not so because another value ends the same", () => {
+    const values = {
+      image: { enabled: true },
+      tests: { metrics: { interval: "1m" } },
+      canary: { path: "/", labels: {} },
+    };
+    expect(unused(values)).toEqual(["image.enabled", "tests.metrics.interval", "canary.path", "canary.labels"]);
+  });
 });
 
 test("no image moves: the chart names no tag `latest`", () => {

@@ -20,7 +20,7 @@ const log = (line: string) => console.log(line);
 
 /** The Deployment that serves, and the autoscaler that Flagger has made for it of the chart's. */
 const primary = `${helmRelease}-primary`;
-const budget = { apiVersion: "policy/v1", kind: "PodDisruptionBudget", namespace, name: helmRelease };
+const budget = { apiVersion: "policy/v1", kind: "PodDisruptionBudget", namespace, name: primary };
 const autoscaler = { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", namespace, name: primary };
 
 /** In the order of its life; one result for each case. */

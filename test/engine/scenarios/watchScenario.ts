@@ -33,12 +33,12 @@ export async function watchCases(source: Directory, note: Note): Promise<void> {
     const url = await good.service?.endpoint({ scheme: "http" });
     return (await fetch(`${url}/lists`)).text();
   });
-  const failed = ["v0.9.0", "v0.9.1", "v0.9.2", "v0.9.3"];
+  const failed = ["v0.9.0", "v0.9.1", "v0.9.2", "v0.9.3", "v0.9.4"];
   await note("except", () => watch(good, failed));
   const file = await source.file(dev.releaseFile).contents();
   const annotated = file.replace(/^metadata:$/m, `metadata:\n  annotations:\n    ${EXCEPT_TAGS}: ${failed.join(", ")}`);
   await note("annotation", () => watch(good, [], source.withNewFile(dev.releaseFile, annotated)));
-  const released = source.withNewFile(dev.releaseFile, setTag(file, "v0.9.3", dev.releaseFile));
+  const released = source.withNewFile(dev.releaseFile, setTag(file, "v0.9.4", dev.releaseFile));
   await note("nothing", async () => `"${await watch(good, [], released)}"`);
 
   await note("busy", async () => {

@@ -148,7 +148,8 @@ async function prepared(tree: Directory): Promise<Directory> {
   const quick = file
     .replace(/^( {6}interval:) 30s$/m, "$1 10s")
     .replace(/^( {6}iterations:) 5$/m, "$1 1")
-    .replace(/^( {8}interval:) 1m$/m, "$1 20s");
+    .replace(/^( {8}interval:) 1m$/m, "$1 20s")
+    .replace(/^( {4}serviceMonitor:\n {6}enabled: true)$/m, "$1\n      interval: 3s\n      scrapeTimeout: 2s");
   const versions = Object.fromEntries(["v0.1.0", "v0.2.0"].map((tag) => [tag, { fault: "", about: "good" }]));
   const released = await tree.file(dev.releaseFile).contents();
   return tree
