@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { isScalar, parse, parseDocument, visit } from "yaml";
+import { isScalar, parse, parseAllDocuments, parseDocument, visit } from "yaml";
 import { images } from "../../pipeline/src/images.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -117,4 +117,40 @@ describe("clusters/optional/dagger-engine", () => {
     expect(rule.ports).toEqual([{ port: object("release.yaml").spec.values.engine.port }]);
     expect(rule.from[0].podSelector.matchLabels).toEqual({ "dagger.io/client": "true" });
   });
+});
+
+test("the policies that the node enforces are those that Terraform makes", () => {
+  const text = read("clusters/local/addons/kube-router/networkpolicies.yaml");
+  const policies = parseAllDocuments(text).map((document) => document.toJS());
+  const namesOf = (kind: object) => Object.values(kind).flatMap((labels) => Object.values(labels as object));
+  const found = policies.map(({ metadata, spec }) => ({
+    name: `${metadata.namespace}/${metadata.name}`,
+    to: Object.values(spec.podSelector.matchLabels ?? {}),
+    from: spec.ingress[0].from.map((peer: Record<string, { matchLabels?: object }>) =>
+      Object.values(peer).flatMap((selector) => namesOf(selector)),
+    ),
+    ports: (spec.ingress[0].ports ?? []).map(({ port }: { port: number }) => port),
+  }));
+  const terraform = (path: string) => read(`terraform/${path}/main.tf`).replaceAll(/\s+/g, " ");
+  const ownNamespace = { to: [], from: [[]], ports: [] };
+  expect(terraform("modules/namespace")).toContain(
+    'pod_selector {} policy_types = ["Ingress"] ingress { from { pod_selector {} } }',
+  );
+
+  expect(terraform("modules/prometheus")).toContain(
+    'queries = { pod_labels = { "app.kubernetes.io/name" = "prometheus" } from_namespaces = var.client_namespaces from_cidrs = [] ports = [9090] }',
+  );
+  expect(terraform("stacks/viney-infra")).toMatch(/client_namespaces = .*\["flagger", var\.application_namespace\]/);
+  const flagger = terraform("modules/flagger");
+  expect(flagger).toContain('metrics = { from_namespaces = ["monitoring"] ports = [8080] }');
+  expect(flagger).toContain(
+    'match_labels = { app = "loadtester" } } policy_types = ["Ingress"] ingress { from { namespace_selector { match_labels = { "kubernetes.io/metadata.name" = local.namespace } } pod_selector { match_labels = { "app.kubernetes.io/name" = "flagger" } } } ports { port = 8080',
+  );
+  expect(found).toEqual([
+    { name: "monitoring/own-namespace-only", ...ownNamespace },
+    { name: "monitoring/queries", to: ["prometheus"], from: [["flagger"], ["helloworld"]], ports: [9090] },
+    { name: "flagger/own-namespace-only", ...ownNamespace },
+    { name: "flagger/metrics", to: [], from: [["monitoring"]], ports: [8080] },
+    { name: "helloworld/flagger-loadtester", to: ["loadtester"], from: [["flagger", "flagger"]], ports: [8080] },
+  ]);
 });

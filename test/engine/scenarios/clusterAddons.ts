@@ -69,11 +69,12 @@ async function reached(api: Cluster): Promise<Record<string, string[]>> {
   return answers;
 }
 
-/** One line a second: the answer of the application, and that of Prometheus, which is open to all. */
+/** One line a second: the answers of the application, of Prometheus, and of the API server, which is open to all. */
 const knock = `
-status() { curl -s -o /dev/null -m 3 -w '%{http_code}' "$1"; }
+status() { curl -sk -o /dev/null -m 3 -w '%{http_code}' "$1"; }
 while :; do
-  echo "$(status ${APP_URL}healthz) $(status http://kube-prometheus-stack-prometheus.monitoring:9090/-/ready)"
+  prometheus=$(status http://kube-prometheus-stack-prometheus.monitoring:9090/-/ready)
+  echo "$(status ${APP_URL}healthz) $prometheus $(status https://kubernetes.default/livez)"
   sleep 1
 done`;
 
