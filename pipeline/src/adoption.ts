@@ -21,11 +21,16 @@ export function missingIn(output: string): string[] {
   const text = output.replace(/[│╷╵]/g, "").replace(/\s+/g, " ");
   const missing = new Set<string>();
   for (const [, quoted = ""] of text.matchAll(/existing object to "((?:[^"\\]|\\.)+)", the provider detected/g)) {
-    const [, resource = "", , key = ""] = /^([^[]*)(\["(.*)"\])?$/.exec(quoted.replace(/\\(.)/g, "$1")) ?? [];
+    const [, resource = "", key = ""] = /^([^[]*)(?:\[(?:"(.*)"|\d+)\])?$/.exec(quoted.replace(/\\(.)/g, "$1")) ?? [];
     const name = NAMES[resource]?.(key);
     if (name) missing.add(name);
   }
-  // A key is found by its alias, which is looked up before anything is taken over.
+  // Looked up before anything is taken over: a key, which is found by its alias, and whose the provider is.
   if (/Error: [^.]*KMS Alias.*data\.aws_kms_alias\.adopted/.test(text)) missing.add("key");
+  if (text.split("Error: ").some(isMissingProvider)) missing.add("provider");
   return [...missing];
 }
+
+const isMissingProvider = (error: string) =>
+  /IAM OIDC Provider.*(?:couldn't find|NoSuchEntity)/.test(error) &&
+  error.includes("data.aws_iam_openid_connect_provider.adopted");

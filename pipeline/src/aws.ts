@@ -35,7 +35,7 @@ export interface AwsSession {
   readonly region: string;
   readonly account: string;
   readonly arn: string;
-  /** Who it is in a few words: the last parts of its ARN, as `assumed-role/dev-deploy/run-4711`. */
+  /** Who it is in a few words: the last parts of its ARN, as `assumed-role/helloworld-deploy-dev/run-4711`. */
   readonly caller: string;
   readonly endpoint?: Endpoint;
 }
@@ -79,7 +79,7 @@ function checkAccess({ credentials, roleArn, webIdentityToken, account }: AwsAcc
   checkAccount(account);
   if (roleArn !== undefined && !/^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(roleArn))
     throw new Error(
-      `--aws-role-arn ${JSON.stringify(roleArn)} is no role's ARN; it looks like arn:aws:iam::123456789012:role/dev-helloworld-deploy.`,
+      `--aws-role-arn ${JSON.stringify(roleArn)} is no role's ARN; it looks like arn:aws:iam::123456789012:role/helloworld-deploy-dev.`,
     );
   if (roleArn && !webIdentityToken)
     throw new Error("--aws-role-arn needs --aws-web-identity-token: the OIDC token that proves who assumes the role.");
@@ -123,7 +123,7 @@ async function credentialsOf(access: AwsAccess, settings: { region: string; endp
     client.send(
       new AssumeRoleWithWebIdentityCommand({
         RoleArn: access.roleArn,
-        RoleSessionName: "helloworld-infrastructure",
+        RoleSessionName: sessionName(token),
         WebIdentityToken: token,
         DurationSeconds,
       }),
@@ -140,6 +140,17 @@ async function credentialsOf(access: AwsAccess, settings: { region: string; endp
     sessionToken: given?.SessionToken,
     expiration: given?.Expiration,
   };
+}
+
+/** What AWS' logs and the locks of states call a session: GitHub's run, whose number is in the token. */
+export function sessionName(token = ""): string {
+  try {
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    if (/^\d{1,20}$/.test(claims.run_id)) return `run-${claims.run_id}`;
+  } catch {
+    // Whether the token is good is for AWS to say.
+  }
+  return "helloworld-infrastructure";
 }
 
 /** "The requested DurationSeconds exceeds the MaxSessionDuration set for this role." */

@@ -70,16 +70,29 @@ export function settingsOf({ vars, varFile }: { vars: readonly string[]; varFile
 /** How long an `init` waits for the others: the first one fetches and unpacks all providers, which takes minutes. */
 const LOCK_MINUTES = 15;
 
-/** Two `init` at a time would write the same provider into the cache. The flock of busybox, which Alpine has, knows no limit itself. */
-const LOCKED_INIT = `exec 9>${PLUGINS}/.lock || exit
+/** What `init` has written down of the providers that it chose, in the working folder. */
+const LOCK_FILE = ".terraform.lock.hcl";
+
+/**
+ * Two `init` at a time would write the same provider into the cache. The flock of busybox, which Alpine has, knows no limit itself.
+ *
+ * Providers from the registry bring the hashes of their archives (zh), those from the cache don't, and Terraform applies no plan that was
+ * made with other hashes: what both have stays, the hash of what is installed (h1).
+ *
+ * @param args of `init`, as words of the shell
+ */
+const lockedInit = (args = "") => `exec 9>${PLUGINS}/.lock || exit
 flock -n 9 || timeout ${LOCK_MINUTES * 60} flock 9 || {
   echo 'Error: Another run on this engine has held the lock of the providers for ${LOCK_MINUTES} minutes. Wait until it has ended, or end it, and repeat the call.' >&2
   exit 1
 }
-exec terraform init`;
+terraform init ${args}
+code=$?
+[ ! -f ${LOCK_FILE} ] || sed -i '/^ *"zh:/d' ${LOCK_FILE} || exit
+exit $code`;
 
 /** `terraform init` as a command. */
-export const initCommand = (...options: string[]) => ["sh", "-c", `${LOCKED_INIT} "$@"`, "sh", ...options];
+export const initCommand = (...options: string[]) => ["sh", "-c", lockedInit('"$@"'), "sh", ...options];
 
 /** A stack's container, not yet initialized; what runs in it is never taken from the cache. */
 export function stackContainer(stack: Stack): Container {
@@ -164,7 +177,7 @@ const PLAN = `
 file=$1 workspace=$2 create=$3
 shift 3
 echo init >${STEP_FILE}
-(${LOCKED_INIT}) >&2 || exit
+(${lockedInit()}) >&2 || exit
 echo plan >${STEP_FILE}
 if [ "$create" = true ]; then export TF_WORKSPACE="$workspace"
 else terraform workspace select "$workspace" >&2 || exit
@@ -181,6 +194,9 @@ echo show >${STEP_FILE}
 terraform show -json "$file" >${JSON_FILE}
 `;
 
+/** The command of `planStack`; `words`: the plan file, the workspace, whether it is made, and then the arguments of `plan`. */
+export const planCommand = (...words: string[]) => ["sh", "-c", PLAN, "sh", ...words];
+
 /**
  * Initializes a stack, plans, and reads the plan, in one go: each command of its own would start a container.
  *
@@ -195,7 +211,7 @@ export async function planStack(
 ): Promise<{ json: PlanJson & Record<string, unknown>; container: Container; sha256: string }> {
   const container = stackContainer(stack).withEnvVariable("TF_CLI_ARGS_init", backendConfig(stack.session).join(" "));
   const words = [file, stack.workspace ?? "default", String(create), ...args];
-  const outcome = await exec(container, ["sh", "-c", PLAN, "sh", ...words]);
+  const outcome = await exec(container, planCommand(...words));
   if (outcome.code !== 0) throw failureOf((await outcome.container.file(STEP_FILE).contents()).trim(), stack, outcome);
   const [json, sum] = await Promise.all([JSON_FILE, SUM_FILE].map((path) => outcome.container.file(path).contents()));
   return {

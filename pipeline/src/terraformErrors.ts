@@ -15,6 +15,11 @@ interface Known {
   readonly advice: (failed: FailedCommand) => string;
 }
 
+/** An account has one provider for each issuer. */
+const OTHERS_PROVIDER =
+  "GitHub's OIDC provider may be somebody else's, too: an account has only one. It is then used, and left as it is, with " +
+  "--vars provider_arn=arn:aws:iam::ACCOUNT:oidc-provider/token.actions.githubusercontent.com";
+
 /** Failures that have a next step; the first that fits is told. */
 const table: readonly Known[] = [
   {
@@ -47,9 +52,10 @@ const table: readonly Known[] = [
   },
   {
     pattern: /EntityAlreadyExists|BucketAlreadyOwnedByYou|AlreadyExistsException/,
-    advice: ({ environment }) =>
+    advice: ({ environment, output }) =>
       environment === "stacks/account"
-        ? "Something of a bootstrap before is there. To take it over: dagger call bootstrap --vars adopt=true, with the other arguments as they were."
+        ? "Something of a bootstrap before is there. To take it over: dagger call bootstrap --vars adopt=true, with the other arguments as they were." +
+          (/CreateOpenIDConnectProvider/.test(output) ? ` ${OTHERS_PROVIDER}` : "")
         : "Something of that name is there and in no state. Remove it, or take it over with terraform import.",
   },
   {
@@ -72,6 +78,14 @@ const table: readonly Known[] = [
     pattern: /Inconsistent dependency lock file/,
     advice: ({ environment }) =>
       `The providers are not the ones of the plan. Make a new plan: dagger call plan --env ${environment}`,
+  },
+  {
+    // A chart that is refused says "cluster unreachable", too.
+    pattern: /client to provide credentials|Error: Unauthorized\b/,
+    advice: ({ environment }) =>
+      "The cluster's API does not accept who asks. Either there is no access entry for them (whoami says who it is; the entries are " +
+      "access_entries in terraform/main.tf), or the log-in's 15 minutes were over: then call it again, which goes on where it stopped " +
+      `(an apply with a new plan: dagger call plan --env ${environment}).`,
   },
   {
     pattern: /Cluster unreachable|eks\.amazonaws\.com[^ ]* dial tcp [^ ]+:443: (?:i\/o timeout|connect)/i,

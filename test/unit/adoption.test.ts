@@ -16,7 +16,8 @@ const missing = (address: string) => `
 describe("what an interrupted bootstrap had not come to", () => {
   it.each([
     ["module.state_backend.aws_dynamodb_table.lock", "lock-table"],
-    ["module.github_oidc.aws_iam_role.plan", "role/helloworld-plan"],
+    ["module.github_oidc.aws_iam_openid_connect_provider.github[0]", "provider"],
+    ["module.github_oidc.aws_iam_role.plan[0]", "role/helloworld-plan"],
     ['module.github_oidc.aws_iam_role.deploy[\\"prod\\"]', "role/helloworld-deploy-prod"],
     ['module.github_oidc.aws_iam_policy.deploy[\\"dev/cluster\\"]', "policy/helloworld-deploy-dev-cluster"],
     ['module.github_oidc.aws_iam_policy.boundary[\\"dev\\"]', "policy/helloworld-boundary-dev"],
@@ -29,6 +30,15 @@ describe("what an interrupted bootstrap had not come to", () => {
       missing("module.state_backend.aws_s3_bucket.state") +
       missing('module.github_oidc.aws_iam_policy.plan[\\"read\\"]');
     expect(missingIn(output)).toEqual(["bucket", "policy/helloworld-plan-read"]);
+  });
+
+  it.each([
+    ["reading IAM OIDC Provider: couldn't find resource", ["provider"]],
+    ["reading IAM OIDC Provider: operation error IAM: GetOpenIDConnectProvider, AccessDenied: no", []],
+    ["Resource postcondition failed", []],
+  ])("is the provider only where there is none: %s", (error, names) => {
+    const address = 'data.aws_iam_openid_connect_provider.adopted["arn:aws:iam::111122223333:oidc-provider/x"]';
+    expect(missingIn(`╷\n│ Error: ${error}\n│\n│   with ${address},\n│   on adopt.tf line 60\n╵`)).toEqual(names);
   });
 
   it("is nothing when Terraform failed for another reason", () => {

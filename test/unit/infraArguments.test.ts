@@ -1,6 +1,6 @@
 // What the infrastructure's functions refuse by their arguments alone.
 import { describe, expect, it } from "vitest";
-import { openAwsSession } from "../../pipeline/src/aws.js";
+import { openAwsSession, sessionName } from "../../pipeline/src/aws.js";
 import { checkConfirmation } from "../../pipeline/src/destroy.js";
 import { environment, infrastructureOf } from "../../pipeline/src/environments.js";
 import { variableArguments } from "../../pipeline/src/plan.js";
@@ -15,6 +15,20 @@ describe("arguments", () => {
     ["a malformed account", { account: "1" }, /"1" is no AWS account/],
   ])("refuse %s", async (_, access, reason) => {
     await expect(openAwsSession(access, "eu-west-1")).rejects.toThrow(reason);
+  });
+
+  it.each([
+    ["of GitHub", { sub: "repo:o/r:environment:dev", run_id: "4711" }, "run-4711"],
+    ["of somebody else", { sub: "me" }, "helloworld-infrastructure"],
+    ["with something else for a run", { run_id: "1 2" }, "helloworld-infrastructure"],
+    ["with no claims", null, "helloworld-infrastructure"],
+  ])("name the session after the run, by a token %s", (_, claims, name) => {
+    const payload = Buffer.from(JSON.stringify(claims)).toString("base64url");
+    expect(sessionName(`header.${payload}.signature`)).toBe(name);
+  });
+
+  it.each(["", "token", "header.payload.signature", "..", undefined])("name it as ever by %j", (token) => {
+    expect(sessionName(token)).toBe("helloworld-infrastructure");
   });
 
   it("refuse local, which has no infrastructure", () => {

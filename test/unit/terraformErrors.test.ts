@@ -37,6 +37,11 @@ describe("a failed command", () => {
       'Error: Failed to write state: cannot import state with lineage "a" over unrelated state with\nlineage "b"',
       "another state of dev, or a newer one, so nothing was written",
     ],
+    [
+      "Error: Kubernetes cluster unreachable: the server has asked for the client to provide credentials",
+      "does not accept who asks. Either there is no access entry",
+    ],
+    ["Error: Unauthorized\n\n  with module.ghcr_secret[0]", "or the log-in's 15 minutes were over"],
     ["Error: creating IAM Role (x): EntityAlreadyExists: Role with name x already exists.", "terraform import"],
   ])("%s", (output, advice) => {
     const text = explain(output);
@@ -53,8 +58,25 @@ describe("a failed command", () => {
       'Error: reading S3 Bucket: Head "https://x.s3.eu-west-1.amazonaws.com/": dial tcp 52.1.2.3:443: i/o timeout',
       "public_access_cidrs",
     ],
+    ["Error: describing EC2 VPCs: operation error EC2: DescribeVpcs, UnauthorizedOperation: no", "access entry"],
+    [
+      'Error: Kubernetes cluster unreachable: Get "https://A1.gr7.eu-west-1.eks.amazonaws.com/version": dial tcp 10.10.1.2:443: i/o timeout',
+      "access entry",
+    ],
   ])("is not taken for another one: %s", (output, advice) => {
     expect(explain(output)).not.toContain(advice);
+  });
+
+  it.each([
+    ["CreateRole", false],
+    ["CreateOpenIDConnectProvider", true],
+  ])("of a bootstrap whose %s finds something there tells how to go on", (operation, othersToo) => {
+    const { message } = explainTerraform({
+      ...{ command: "apply", environment: "stacks/account" },
+      output: `Error: operation error IAM: ${operation}, https response error StatusCode: 409, EntityAlreadyExists: it exists`,
+    });
+    expect(message).toContain("dagger call bootstrap --vars adopt=true");
+    expect(message.includes("--vars provider_arn=")).toBe(othersToo);
   });
 
   it("of a chart tells that the cluster's API is out of reach", () => {

@@ -8,6 +8,7 @@ const folder = join(repository, ".github/workflows");
 
 export interface Step {
   if?: string;
+  "continue-on-error"?: boolean;
   uses?: string;
   run?: string;
   env?: Record<string, string>;

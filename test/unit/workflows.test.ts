@@ -13,6 +13,20 @@ import { workflowJobs, workflows } from "./workflowFiles.js";
 const jobs = workflowJobs();
 const run = promisify(execFile);
 
+it("what only describes or tests the infrastructure does not deploy it", () => {
+  const { on } = workflows().find(({ file }) => file === "deploy-infra.yml") ?? {};
+  expect(on?.push).toEqual({
+    branches: ["main"],
+    paths: ["terraform/**", "!terraform/**/*.md", "!terraform/**/tests/**"],
+  });
+});
+
+it("the registry is asked under one name", () => {
+  const names = jobs.flatMap(({ job }) => job.steps.flatMap(({ env }) => env?.USERNAME ?? []));
+  expect(names.length).toBeGreaterThan(3);
+  for (const name of names) expect(name).toMatch(/^\$\{\{ github\.repository_owner \}\}$/);
+});
+
 describe("each job", () => {
   it.each(jobs)(
     "$place has one command, a time limit, and only the rights that it needs",
@@ -37,6 +51,9 @@ describe("each job", () => {
     expect(job.afterFailure.map((command) => command.trim())).toEqual(applies ? [saves] : []);
     const conditions = job.job.steps.flatMap(({ if: when }) => (when === undefined ? [] : [when]));
     expect(conditions).toEqual(applies ? Array(2).fill("failure() || cancelled()") : []);
+    // Mostly there is none, which is no second failure to look at.
+    for (const step of job.job.steps)
+      expect(step["continue-on-error"] ?? false).toBe(step.run?.includes("rescued-state") ?? false);
     // An upgrade of EKS with its nodes, and the release after it; the session of AWS is as long.
     if (applies) expect(job.job["timeout-minutes"]).toBe(120);
   });

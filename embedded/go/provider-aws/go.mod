@@ -1,4 +1,4 @@
-// Builds Terraform's provider for AWS. No proxy serves its releases; this is the commit of version 6.47.1 (its VERSION file).
+// Builds Terraform's provider for AWS. No proxy serves its releases; this is a commit of the day before 6.48.0.
 module provider-aws
 
 go 1.26.3

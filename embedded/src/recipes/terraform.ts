@@ -17,9 +17,10 @@ export type Provider = {
 
 /** The providers that are built here: hashicorp/<name>, each from the wrapper module provider-<name>. */
 export const providers: Provider[] = [
+  // No proxy serves releases: the commit is of the day before 6.48.0.
   {
     name: "aws",
-    version: "6.47.1",
+    version: "6.48.0",
     variable: "github.com/hashicorp/terraform-provider-aws/version.ProviderVersion",
     // Some of its packages take several gigabytes of memory each.
     atOnce: 2,

@@ -3,10 +3,6 @@ locals {
   addons_before_nodes = { for name, version in var.addons : name => version if contains(["vpc-cni", "kube-proxy", "eks-pod-identity-agent"], name) }
   addons_after_nodes  = { for name, version in var.addons : name => version if !contains(keys(local.addons_before_nodes), name) }
 
-  addon_versions = {
-    for name, version in var.addons : name => version != null ? version : data.aws_eks_addon_version.default[name].version
-  }
-
   # Without the agent, Kubernetes takes network policies and nothing enforces them.
   addon_configuration = {
     "vpc-cni" = jsonencode({ enableNetworkPolicy = "true" })
@@ -17,19 +13,12 @@ locals {
   }
 }
 
-data "aws_eks_addon_version" "default" {
-  for_each = toset([for name, version in var.addons : name if version == null])
-
-  addon_name         = each.key
-  kubernetes_version = var.kubernetes_version
-}
-
 resource "aws_eks_addon" "before_nodes" {
   for_each = local.addons_before_nodes
 
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
-  addon_version               = local.addon_versions[each.key]
+  addon_version               = each.value # null: EKS' default when it is made, and then what there is
   configuration_values        = try(local.addon_configuration[each.key], null)
   service_account_role_arn    = try(local.addon_roles[each.key], null)
   resolve_conflicts_on_create = "OVERWRITE"
@@ -42,7 +31,7 @@ resource "aws_eks_addon" "after_nodes" {
 
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
-  addon_version               = local.addon_versions[each.key]
+  addon_version               = each.value
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
   tags                        = var.tags

@@ -111,7 +111,7 @@ variable "system_node_group" {
 }
 
 variable "addons" {
-  description = "Addons of EKS: name => version. null is the default version of the Kubernetes version, read at plan time."
+  description = "Addons of EKS: name => version. null takes the default of the Kubernetes version when the addon is made, and keeps it."
   type        = map(string)
   default = {
     "vpc-cni"    = null

@@ -74,12 +74,15 @@ locals {
             Resource = ["arn:${local.partition}:route53:::hostedzone/*", "${local.ec2_arn}:vpc/*"]
           },
           {
-            # EC2 makes each VPC's default group without tags; taking its rules away begins with tagging it.
-            Sid       = "AdoptDefaultSecurityGroup"
-            Effect    = "Allow"
-            Action    = "ec2:CreateTags"
-            Resource  = "${local.ec2_arn}:security-group/*"
-            Condition = merge(local.gets_tag[environment], local.has_none)
+            # EC2 makes each VPC's default group without tags; taking its rules away begins with tagging it. EKS' group of a cluster has no
+            # tag Environment either, but the cluster's name, and may be another environment's.
+            Sid      = "AdoptDefaultSecurityGroup"
+            Effect   = "Allow"
+            Action   = "ec2:CreateTags"
+            Resource = "${local.ec2_arn}:security-group/*"
+            Condition = merge(local.gets_tag[environment], {
+              Null = { "aws:ResourceTag/Environment" = "true", "aws:ResourceTag/aws:eks:cluster-name" = "true" }
+            })
           },
         ]
       }
@@ -92,12 +95,6 @@ locals {
             Effect   = "Allow"
             Action   = concat(local.read.eks, local.eks_change)
             Resource = on.eks
-          },
-          {
-            Sid      = "AddonVersions"
-            Effect   = "Allow"
-            Action   = "eks:DescribeAddonVersions"
-            Resource = "*" # a catalogue of AWS, no resource of the account
           },
           {
             # EKS makes the cluster's security group with tags of its own.

@@ -4,13 +4,13 @@ output "role_arns" {
 }
 
 output "plan_role_arn" {
-  description = "ARN of the read-only role for plans on pull requests."
-  value       = aws_iam_role.plan.arn
+  description = "ARN of the read-only role for plans on pull requests. null: plan_role is off."
+  value       = one(aws_iam_role.plan[*].arn)
 }
 
 output "provider_arn" {
   description = "ARN of GitHub's OIDC provider."
-  value       = aws_iam_openid_connect_provider.github.arn
+  value       = local.provider_arn
 }
 
 output "permissions_boundary_arns" {

@@ -1,4 +1,4 @@
-# Reads what the stack has made, in all environments, to compare it with the code. It writes nothing, so plans run with -lock=false.
+# With plan_role: reads what the stack has made, in all environments, to compare it with the code. It writes nothing, so plans run with -lock=false.
 locals {
   all = { for kind in ["roles", "policies", "queues", "rules"] : kind => [for environment in sort(keys(var.environments)) : local.resources[environment][kind]] }
 
@@ -9,7 +9,7 @@ locals {
         {
           Sid      = "Describe"
           Effect   = "Allow"
-          Action   = concat(local.read.ec2, local.lists, ["eks:DescribeAddonVersions"])
+          Action   = concat(local.read.ec2, local.lists)
           Resource = "*" # none of these has a resource-level permission
         },
         {

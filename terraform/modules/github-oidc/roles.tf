@@ -36,6 +36,8 @@ resource "aws_iam_role_policy_attachment" "deploy" {
 
 # One role for all environments: a pull request's token names no environment.
 resource "aws_iam_role" "plan" {
+  count = var.plan_role ? 1 : 0
+
   name                 = "${var.name}-plan"
   description          = "Plans on pull requests of ${local.repository_legacy}: reads only"
   assume_role_policy   = jsonencode(local.trusts["pull_request"])
@@ -44,7 +46,7 @@ resource "aws_iam_role" "plan" {
 }
 
 resource "aws_iam_policy" "plan" {
-  for_each = local.plan_documents
+  for_each = { for name, document in local.plan_documents : name => document if var.plan_role }
 
   name        = "${var.name}-plan-${each.key}"
   description = "${each.key} of role ${var.name}-plan"
@@ -55,7 +57,7 @@ resource "aws_iam_policy" "plan" {
 resource "aws_iam_role_policy_attachment" "plan" {
   for_each = aws_iam_policy.plan
 
-  role       = aws_iam_role.plan.name
+  role       = aws_iam_role.plan[0].name
   policy_arn = each.value.arn
 }
 

@@ -20,7 +20,7 @@ locals {
       Statement = [{
         Effect    = "Allow"
         Action    = "sts:AssumeRoleWithWebIdentity"
-        Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
+        Principal = { Federated = local.provider_arn }
         Condition = {
           StringEquals = {
             "${local.issuer}:aud" = local.audience

@@ -62,6 +62,23 @@ variable "accept_legacy_subject" {
   default     = false
 }
 
+variable "provider_arn" {
+  description = "ARN of the account's OIDC provider for GitHub, if others use it: an account has only one. It is not changed then, and must have sts.amazonaws.com among its audiences. null: the module makes it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.provider_arn == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\\.actions\\.githubusercontent\\.com$", var.provider_arn))
+    error_message = "provider_arn is arn:aws:iam::<account>:oidc-provider/token.actions.githubusercontent.com, or null."
+  }
+}
+
+variable "plan_role" {
+  description = "Make the read-only role for plans on pull requests. Whoever may push a branch can then read the states and the settings of all environments."
+  type        = bool
+  default     = false
+}
+
 variable "environments" {
   description = "GitHub environments that deploy => prefix of the names of what they may make (default <environment>-helloworld) and further policies of the role (name => JSON)."
   type = map(object({

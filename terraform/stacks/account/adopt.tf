@@ -8,10 +8,12 @@ locals {
     key        = "alias/helloworld-terraform"
     provider   = "${local.arn}:oidc-provider/token.actions.githubusercontent.com"
   }
+  # Neither made nor taken over.
+  adopt_never = var.provider_arn == null ? [] : ["provider"]
 
   adopt_roles = merge(
     { for environment in var.environments : "role/helloworld-deploy-${environment}" => environment },
-    { "role/helloworld-plan" = "plan" },
+    { for name in ["plan"] : "role/helloworld-${name}" => name if var.plan_role },
   )
 
   # Names of the policies of module github-oidc; tests/account.tftest.hcl compares.
@@ -20,12 +22,12 @@ locals {
       for name in ["cluster", "fence", "identity", "network", "services", "state"] : "policy/helloworld-deploy-${environment}-${name}" => "${environment}/${name}"
     }
   ]...)
-  adopt_plan_policies = { for name in ["read", "state"] : "policy/helloworld-plan-${name}" => name }
+  adopt_plan_policies = { for name in ["read", "state"] : "policy/helloworld-plan-${name}" => name if var.plan_role }
   adopt_boundaries    = { for environment in var.environments : "policy/helloworld-boundary-${environment}" => environment }
 
   adopted = {
     for name in concat(keys(local.adopt), keys(local.adopt_roles), keys(local.adopt_deploy_policies), keys(local.adopt_plan_policies), keys(local.adopt_boundaries)) :
-    name => var.adopt && !contains(var.adopt_missing, name)
+    name => var.adopt && !contains(var.adopt_missing, name) && !contains(local.adopt_never, name)
   }
 }
 
@@ -59,10 +61,23 @@ import {
   id       = each.key
 }
 
-import {
+# An account has one for each issuer, so it may be somebody else's, who would lose it with this stack.
+data "aws_iam_openid_connect_provider" "adopted" {
   for_each = local.adopted["provider"] ? toset([local.adopt.provider]) : toset([])
-  to       = module.github_oidc.aws_iam_openid_connect_provider.github
-  id       = each.key
+  arn      = each.key
+
+  lifecycle {
+    postcondition {
+      condition     = try(self.tags["Project"] == "helloworld" && self.tags["Stack"] == "account", false)
+      error_message = "${each.key} lacks this stack's tags: no bootstrap has made it, and others use it. To use it as it is: --vars provider_arn=${each.key}"
+    }
+  }
+}
+
+import {
+  for_each = data.aws_iam_openid_connect_provider.adopted
+  to       = module.github_oidc.aws_iam_openid_connect_provider.github[0]
+  id       = each.value.arn
 }
 
 import {
@@ -73,7 +88,7 @@ import {
 
 import {
   for_each = { for name, key in local.adopt_roles : key => trimprefix(name, "role/") if key == "plan" && local.adopted[name] }
-  to       = module.github_oidc.aws_iam_role.plan
+  to       = module.github_oidc.aws_iam_role.plan[0]
   id       = each.value
 }
 

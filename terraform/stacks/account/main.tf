@@ -31,6 +31,8 @@ module "github_oidc" {
   github_repository      = var.github_repository
   github_repository_id   = var.github_repository_id
   accept_legacy_subject  = var.accept_legacy_subject
+  provider_arn           = var.provider_arn
+  plan_role              = var.plan_role
   environments           = { for environment in var.environments : environment => {} }
 
   state_bucket_arn     = module.state_backend.bucket_arn

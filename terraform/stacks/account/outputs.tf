@@ -19,7 +19,7 @@ output "role_arns" {
 }
 
 output "plan_role_arn" {
-  description = "Read-only role, for plans on pull requests, of which no workflow here makes any."
+  description = "Read-only role for plans on pull requests, of which no workflow here makes any. null: plan_role is off."
   value       = module.github_oidc.plan_role_arn
 }
 

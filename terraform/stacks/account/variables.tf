@@ -61,6 +61,18 @@ variable "accept_legacy_subject" {
   default     = false
 }
 
+variable "provider_arn" {
+  description = "ARN of the account's OIDC provider for GitHub, if others use it: an account has only one. It is not changed then. null: it is made."
+  type        = string
+  default     = null
+}
+
+variable "plan_role" {
+  description = "Make the read-only role for plans on pull requests. Whoever may push a branch can then read the states and the settings of all environments."
+  type        = bool
+  default     = false
+}
+
 variable "noncurrent_versions_kept" {
   description = "How many old versions of a state are kept however old they are. 0: age alone decides (S3-compatible stores that don't know this rule)."
   type        = number

@@ -94,7 +94,7 @@ variable "tag_cluster_security_group" {
 }
 
 variable "cluster_addons" {
-  description = "Addons that a cluster can't do without: name => version, null for the default of the Kubernetes version."
+  description = "Addons that a cluster can't do without: name => version, null for the default of the Kubernetes version when the addon is made."
   type        = map(string)
   default = {
     "vpc-cni"    = null

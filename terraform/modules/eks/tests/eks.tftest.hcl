@@ -14,9 +14,6 @@ mock_provider "aws" {
   mock_data "aws_subnet" {
     defaults = { vpc_id = "vpc-0123456789abcdef0", map_public_ip_on_launch = false }
   }
-  mock_data "aws_eks_addon_version" {
-    defaults = { version = "v9.9.9-eksbuild.1" }
-  }
   mock_resource "aws_kms_key" {
     defaults = { arn = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555" }
   }
@@ -31,6 +28,9 @@ mock_provider "aws" {
   }
   mock_resource "aws_launch_template" {
     defaults = { id = "lt-0123456789abcdef0", latest_version = 1 }
+  }
+  mock_resource "aws_eks_addon" {
+    defaults = { addon_version = "v9.9.9-eksbuild.1" }
   }
   mock_resource "aws_eks_cluster" {
     defaults = {
@@ -215,12 +215,29 @@ run "addons" {
 
   assert {
     condition     = aws_eks_addon.before_nodes["vpc-cni"].service_account_role_arn != null && aws_eks_addon.before_nodes["vpc-cni"].addon_version == "v9.9.9-eksbuild.1"
-    error_message = "The CNI has a role of its own; null is the version's default."
+    error_message = "The CNI has a role of its own; null leaves its version to EKS."
   }
 
   assert {
     condition     = aws_eks_addon.after_nodes["coredns"].addon_version == "v1.12.4-eksbuild.1"
     error_message = "A given version is taken."
+  }
+}
+
+run "addons_stay" {
+  command = plan
+
+  variables {
+    kubernetes_version = "1.36"
+    addons = {
+      "vpc-cni" = null
+      "coredns" = "v1.12.4-eksbuild.1"
+    }
+  }
+
+  assert {
+    condition     = aws_eks_addon.before_nodes["vpc-cni"].addon_version == "v9.9.9-eksbuild.1"
+    error_message = "Without a version, an addon stays at the one that it has, whatever AWS' default is by now."
   }
 }
 

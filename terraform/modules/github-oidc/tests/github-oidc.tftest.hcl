@@ -20,6 +20,7 @@ variables {
   github_organization  = "damekarv"
   github_repository    = "helloworld-infrastructure"
   environments         = { dev = {}, prod = {} }
+  plan_role            = true
   state_bucket_arn     = "arn:aws:s3:::helloworld-terraform-111122223333-eu-west-1"
   state_lock_table_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/helloworld-terraform-locks"
   state_kms_key_arn    = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
@@ -49,7 +50,7 @@ run "legacy_subjects_without_ids" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.plan.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == ["repo:damekarv/helloworld-infrastructure:pull_request"]
+    condition     = jsondecode(aws_iam_role.plan[0].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == ["repo:damekarv/helloworld-infrastructure:pull_request"]
     error_message = "The plan role must trust exactly pull requests."
   }
 }
@@ -68,7 +69,7 @@ run "immutable_subjects_with_ids" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.plan.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == ["repo:damekarv@9876543/helloworld-infrastructure@1234567890:pull_request"]
+    condition     = jsondecode(aws_iam_role.plan[0].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == ["repo:damekarv@9876543/helloworld-infrastructure@1234567890:pull_request"]
     error_message = "With ids, a name alone must not be enough for plans either."
   }
 }
@@ -96,14 +97,14 @@ run "trusts_compare_by_equality_only" {
 
   assert {
     condition = alltrue([
-      for role in concat(values(aws_iam_role.deploy), [aws_iam_role.plan]) :
+      for role in concat(values(aws_iam_role.deploy), aws_iam_role.plan) :
       keys(jsondecode(role.assume_role_policy).Statement[0].Condition) == ["StringEquals"] && !strcontains(role.assume_role_policy, "*")
     ])
     error_message = "Neither StringLike nor ForAllValues, and no wildcard: each would let others in."
   }
 
   assert {
-    condition     = aws_iam_openid_connect_provider.github.url == "https://token.actions.githubusercontent.com" && aws_iam_openid_connect_provider.github.client_id_list == toset(["sts.amazonaws.com"])
+    condition     = aws_iam_openid_connect_provider.github[0].url == "https://token.actions.githubusercontent.com" && aws_iam_openid_connect_provider.github[0].client_id_list == toset(["sts.amazonaws.com"])
     error_message = "The provider is GitHub's, for tokens made for STS."
   }
 }
@@ -112,7 +113,7 @@ run "names" {
   command = apply
 
   assert {
-    condition     = aws_iam_role.deploy["dev"].name == "helloworld-deploy-dev" && aws_iam_role.plan.name == "helloworld-plan" && aws_iam_policy.boundary["dev"].name == "helloworld-boundary-dev"
+    condition     = aws_iam_role.deploy["dev"].name == "helloworld-deploy-dev" && aws_iam_role.plan[0].name == "helloworld-plan" && aws_iam_policy.boundary["dev"].name == "helloworld-boundary-dev"
     error_message = "The stack and the pipeline know these names."
   }
 
@@ -147,7 +148,7 @@ run "least_privilege" {
     condition = alltrue(flatten([
       for policy in values(aws_iam_policy.deploy) : [
         for statement in jsondecode(policy.policy).Statement :
-        contains(["Read", "AddonVersions", "CreateKeys", "Lists"], statement.Sid) || !contains(flatten([statement.Resource]), "*") if statement.Effect == "Allow"
+        contains(["Read", "CreateKeys", "Lists"], statement.Sid) || !contains(flatten([statement.Resource]), "*") if statement.Effect == "Allow"
       ]
     ]))
     error_message = "Only describing, lists and a key that is not there yet may name no resource."
@@ -267,6 +268,63 @@ run "state_of_the_own_environment" {
       "helloworld-terraform-111122223333-eu-west-1/env/dev/viney-infra/terraform.tfstate-md5",
     ]
     error_message = "dev's role must reach dev's lock and checksum, and no other."
+  }
+}
+
+run "no_plan_role" {
+  command = apply
+
+  variables {
+    plan_role = false
+  }
+
+  assert {
+    condition     = output.plan_role_arn == null && length(aws_iam_role.plan) + length(aws_iam_policy.plan) + length(aws_iam_role_policy_attachment.plan) == 0
+    error_message = "No role is open to pull requests unless somebody wants it."
+  }
+}
+
+run "provider_of_others" {
+  command = apply
+
+  variables {
+    provider_arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0 && output.provider_arn == var.provider_arn
+    error_message = "A given provider is used, and not made."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.deploy["dev"].assume_role_policy).Statement[0].Principal.Federated == var.provider_arn
+    error_message = "Roles trust the given provider."
+  }
+}
+
+run "refuses_another_issuers_provider" {
+  command = plan
+
+  variables {
+    provider_arn = "arn:aws:iam::111122223333:oidc-provider/gitlab.com"
+  }
+
+  expect_failures = [var.provider_arn]
+}
+
+run "adopts_no_cluster_security_group" {
+  command = apply
+
+  assert {
+    condition = alltrue([
+      for environment in ["dev", "prod"] : [
+        for statement in jsondecode(aws_iam_policy.deploy["${environment}/network"].policy).Statement : statement.Condition if statement.Sid == "AdoptDefaultSecurityGroup"
+        ] == [{
+          Null         = { "aws:ResourceTag/Environment" = "true", "aws:ResourceTag/aws:eks:cluster-name" = "true" }
+          StringEquals = { "aws:RequestTag/Environment" = environment }
+      }]
+    ])
+    error_message = "EKS' group of prod's cluster has no tag Environment: with dev's tag on it, dev's role could change it."
   }
 }
 

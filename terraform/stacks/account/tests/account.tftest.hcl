@@ -60,6 +60,91 @@ run "all_policies_can_be_adopted" {
   }
 }
 
+run "the_plan_role_can_be_adopted" {
+  command = plan
+
+  variables {
+    plan_role = true
+  }
+
+  assert {
+    condition     = contains(module.github_oidc.policy_names, "helloworld-plan-read") && contains(keys(local.adopted), "role/helloworld-plan")
+    error_message = "The plan role must be made when asked for, and listed in adopt.tf."
+  }
+
+  assert {
+    condition     = toset([for name in module.github_oidc.policy_names : "policy/${name}"]) == toset([for name in keys(local.adopted) : name if startswith(name, "policy/")])
+    error_message = "adopt.tf must list its policies, too."
+  }
+}
+
+run "no_plan_role" {
+  command = plan
+
+  assert {
+    condition     = output.plan_role_arn == null && !contains(keys(local.adopted), "role/helloworld-plan")
+    error_message = "No role is open to pull requests unless asked for."
+  }
+}
+
+# A mocked provider imports nothing, so all the rest is missing.
+run "adopts_no_provider_of_others" {
+  command = plan
+
+  override_data {
+    target = data.aws_iam_openid_connect_provider.adopted
+    values = { tags = { Project = "another" } }
+  }
+
+  variables {
+    environments = ["dev"]
+    adopt        = true
+    adopt_missing = [
+      "bucket",
+      "lock-table",
+      "key",
+      "role/helloworld-deploy-dev",
+      "policy/helloworld-boundary-dev",
+      "policy/helloworld-deploy-dev-cluster",
+      "policy/helloworld-deploy-dev-fence",
+      "policy/helloworld-deploy-dev-identity",
+      "policy/helloworld-deploy-dev-network",
+      "policy/helloworld-deploy-dev-services",
+      "policy/helloworld-deploy-dev-state",
+    ]
+  }
+
+  expect_failures = [data.aws_iam_openid_connect_provider.adopted]
+}
+
+run "adopts_no_given_provider" {
+  command = plan
+
+  variables {
+    adopt        = true
+    provider_arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+    environments = ["dev"]
+    adopt_missing = [
+      "bucket",
+      "lock-table",
+      "key",
+      "role/helloworld-deploy-dev",
+      "policy/helloworld-boundary-dev",
+      "policy/helloworld-deploy-dev-cluster",
+      "policy/helloworld-deploy-dev-fence",
+      "policy/helloworld-deploy-dev-identity",
+      "policy/helloworld-deploy-dev-network",
+      "policy/helloworld-deploy-dev-services",
+      "policy/helloworld-deploy-dev-state",
+    ]
+  }
+
+  assert {
+    condition     = !local.adopted["provider"] && length(data.aws_iam_openid_connect_provider.adopted) == 0
+    error_message = "A provider that is given is neither looked at nor imported."
+  }
+}
+
 run "refuses_unknown_environment" {
   command = plan
 

@@ -14,9 +14,6 @@ mock_data "aws_default_tags" {
 mock_data "aws_subnet" {
   defaults = { vpc_id = "vpc-0123456789abcdef0", map_public_ip_on_launch = false }
 }
-mock_data "aws_eks_addon_version" {
-  defaults = { version = "v9.9.9-eksbuild.1" }
-}
 mock_resource "aws_vpc" {
   defaults = { id = "vpc-0123456789abcdef0" }
 }
