@@ -74,7 +74,8 @@ async function buildAndStart() {
   return {
     cli: join(binaries, "dagger"),
     runnerHost: `unix://${engineSocket()}`,
-    env: { DAGGER_NO_NAG: "1" },
+    // The CLI notes an identifier of its own where programs keep their state.
+    env: { DAGGER_NO_NAG: "1", XDG_STATE_HOME: join(cache.run, "state") },
     isAlive: () => runningEngine() === pid,
   };
 }

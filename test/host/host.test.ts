@@ -1,7 +1,8 @@
 // The embedded engine changes nothing on the host outside its cache folder: the same before, during and after it runs.
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { cacheFolder } from "../../wrapper/cache.js";
@@ -55,13 +56,16 @@ async function withEmptyCache(test: () => Promise<void>) {
 const embedded = (await daggerw(["engine", "status"])).stdout.match(/^chosen\s+embedded/m) !== null;
 
 describe.skipIf(!embedded)("the embedded engine", () => {
-  it("leaves the host's files, mounts and DNS as they were, and its network too once it has stopped", async () => {
+  it("leaves the host's files, a user's home, mounts and DNS as they were, and its network too once it has stopped", async () => {
     await daggerw(["engine", "stop"]);
     const before = { ...host(), ...network() };
     expect(before.rules.filter((rule) => rule.includes("CNI-"))).toEqual([]);
 
     expect(await daggerw(["engine", "start"])).toMatchObject({ exitCode: 0 });
-    expect(await daggerw(["-s", "call", ...bump])).toMatchObject({ exitCode: 0 });
+    const home = mkdtempSync(join(tmpdir(), "home-"));
+    const env = { HOME: home, DAGGERW_CACHE: cacheOf(), XDG_STATE_HOME: "" };
+    expect(await daggerw(["-s", "call", ...bump], env)).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(home)).toEqual([]);
     expect(host()).toEqual({ files: before.files, mounts: before.mounts, resolver: before.resolver });
 
     await daggerw(["engine", "stop"]);

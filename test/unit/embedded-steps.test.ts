@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -77,6 +77,20 @@ test("a full disk is explained", async () => {
   await expect(built("part", {}, full)).rejects.toThrow(
     /disk is full: free some space for .*DAGGERW_CACHE.*What was finished is kept/s,
   );
+});
+
+test.skipIf(process.getuid?.() !== 0)("a disk that fills up loses nothing, and the next run goes on", () => {
+  const folder = temporaryFolder();
+  const script =
+    'mount -t tmpfs -o size=2m tmpfs "$1" && DAGGERW_CACHE="$1" exec "$2" --import tsx test/fixtures/fullDisk.ts';
+  const namespace = ["--mount", "--propagation", "private", "sh", "-ec", script, "sh", folder, process.execPath];
+  const said = JSON.parse(execFileSync("unshare", namespace, { encoding: "utf8" }));
+  expect(said).toEqual({
+    refused: expect.stringMatching(/^The disk is full: .*ENOSPC/s),
+    left: 1,
+    kept: true,
+    whole: 2,
+  });
 });
 
 test("the hash follows content and names, not where the files lie", () => {
