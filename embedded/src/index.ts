@@ -66,7 +66,7 @@ async function makeReady(groups: GroupName[], why: string) {
 }
 
 async function buildAndStart() {
-  const [binaries, root] = [await engineBinaries(), await engineRoot()];
+  const [binaries, root] = await Promise.all([engineBinaries(), engineRoot()]);
   const sdk = await sdkContent();
   await startEngine({ binaries, root, sdk, mirror: await startMirror() });
   const pid = runningEngine();

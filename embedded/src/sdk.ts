@@ -70,8 +70,7 @@ async function baseLayer(): Promise<string> {
       detail("Node");
       cpSync(await nodeBinary(NODE_VERSION), join(rootfs, "usr/local/bin/node"));
       detail("npm packages");
-      await npmPackages(sdkDir, join(rootfs, "sdk"));
-      await npmPackages(moduleDir, join(rootfs, "packages"));
+      await Promise.all([npmPackages(sdkDir, join(rootfs, "sdk")), npmPackages(moduleDir, join(rootfs, "packages"))]);
       await slim(rootfs);
       detail("packing");
       await pack(image, join(outDir, "layer.tar"));
