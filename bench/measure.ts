@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { cacheRoot } from "../embedded/src/cache.js";
-import { call, daggerw } from "../test/engine/daggerw.js";
+import { call, daggerw, type Outcome } from "../test/engine/daggerw.js";
 
 export const RUNS = Number(process.env.BENCH_RUNS ?? 3);
 
@@ -33,12 +33,15 @@ export async function measure(
   return median(seconds);
 }
 
-/** Seconds that a call takes; it must pass. */
-export async function passes(args: string[]): Promise<number> {
-  const { exitCode, stderr, seconds } = await call(...args);
-  if (exitCode !== 0) throw new Error(`${args.join(" ")} failed:\n${stderr}`);
-  return seconds;
+/** Makes a call that must pass. */
+export async function passed(args: string[]): Promise<Outcome> {
+  const outcome = await call(...args);
+  if (outcome.exitCode !== 0) throw new Error(`${args.join(" ")} failed:\n${outcome.stderr}`);
+  return outcome;
 }
+
+/** Seconds that a call takes; it must pass. */
+export const passes = async (args: string[]) => (await passed(args)).seconds;
 
 /** Empties the engine's cache: what follows has the images at hand and nothing else. */
 export async function prune() {

@@ -95,7 +95,9 @@ function progress(canary: Canary, phase: string, { name, events }: CanaryView): 
   const metrics = (analysis?.metrics ?? []).map(metricText).join(", ");
   const failed = failedChecks > 0 ? `, ${failedChecks} of ${analysis?.threshold ?? "?"} failed checks` : "";
   const halt = failed ? haltsOf(name, events, analysisBegan(name, events) ?? 0).at(-1) : undefined;
-  return `${step}${metrics ? ` (${metrics})` : ""}${failed}${halt ? `: ${halt.text}` : ""}`;
+  // Flagger tells a metric's value only when it fails a check.
+  if (halt) return `${step}${failed}: ${halt.text}`;
+  return `${step}${metrics ? ` (${metrics})` : ""}${failed}`;
 }
 
 /** `success-rate ≥ 99` */

@@ -181,6 +181,7 @@ class Chain {
     this.deployment = options.deployment ?? options.helmRelease;
     this.patience = { ...defaultReleasePatience, ...options.patience };
     this.commit = options.revision;
+    if (options.revision) this.begin(options.revision);
   }
 
   async wait(): Promise<ReleaseResult> {
@@ -479,6 +480,11 @@ class Chain {
       tag: deployedTag(serving),
       timeline: this.timeline,
     };
+  }
+
+  private begin(revision: string): void {
+    const name = `${this.options.namespace}/${this.options.helmRelease}`;
+    this.timeline.push({ at: 0, link: "Commit", name, text: `${revision.slice(0, 7)} is in git`, state: "arrived" });
   }
 
   private say({ link, name, text: line, arrived }: Standing): void {

@@ -5,7 +5,8 @@ import { formatSeconds } from "./report.js";
 export interface Moment {
   /** Seconds since the wait began. */
   readonly at: number;
-  readonly link: Link;
+  /** The commit comes before all links: the wait begins with it. */
+  readonly link: "Commit" | Link;
   /** `<namespace>/<name>` */
   readonly name: string;
   readonly text: string;
@@ -14,7 +15,8 @@ export interface Moment {
 }
 
 /** What each link does, in the order of the chain. */
-const SECTIONS: Record<Link, string> = {
+const SECTIONS: Record<Moment["link"], string> = {
+  Commit: "Commit",
   GitRepository: "Fetch",
   Kustomization: "Apply",
   HelmChart: "Package",
@@ -23,7 +25,8 @@ const SECTIONS: Record<Link, string> = {
   Canary: "Analyse and promote",
 };
 
-const LONGEST_TEXT = 80;
+/** As much as fits beside a bar, and enough for a failed check with its metric, value and threshold. */
+const LONGEST_TEXT = 120;
 
 /**
  * The way of a release as a Mermaid chart in a Markdown code block, as job summaries on GitHub draw it: a bar for each

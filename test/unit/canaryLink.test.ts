@@ -1,8 +1,9 @@
 // Flagger's own words (pkg/controller/scheduler*.go of v1.44.0) as causes.
 import { expect, it } from "vitest";
-import { haltsOf } from "../../pipeline/src/canaryLink.js";
-import { fluxEvent } from "../fixtures/flux.js";
-import { at } from "../fixtures/kubernetes.js";
+import { haltsOf, judgeCanary } from "../../pipeline/src/canaryLink.js";
+import { defaultReleasePatience } from "../../pipeline/src/fluxLinks.js";
+import { canary, fluxEvent } from "../fixtures/flux.js";
+import { at, NAMESPACE } from "../fixtures/kubernetes.js";
 
 const wordsOf = (message: string, options: { at?: number; count?: number } = {}) =>
   fluxEvent("Canary", "helloworld", "Synced", message, options);
@@ -50,4 +51,17 @@ it("counts each cause, and takes its last value", () => {
   expect(haltsOf("helloworld", events, since)).toEqual([
     { text: "success-rate was 0.00 and must be at least 99", count: 3 },
   ]);
+});
+
+it("tells the thresholds of an analysis, and the value once a check has failed", () => {
+  const textOf = (failedChecks: number) => {
+    const said = wordsOf("Halt helloworld.helloworld advancement success-rate 50.00 < 99");
+    const view = {
+      ...{ namespace: NAMESPACE, name: "helloworld", events: failedChecks > 0 ? [said] : [], tag: "v0.2.0" },
+      ...{ patience: defaultReleasePatience, target: undefined, primary: undefined, released: 0, unchangedSeconds: 0 },
+    };
+    return judgeCanary(canary({ phase: "Progressing", applied: "hash-2", iterations: 2, failedChecks }), view).text;
+  };
+  expect(textOf(0)).toBe("analysis 2 of 5 (success-rate ≥ 99, latency-p99 ≤ 0.5)");
+  expect(textOf(1)).toBe("analysis 2 of 5, 1 of 3 failed checks: success-rate was 50.00 and must be at least 99");
 });

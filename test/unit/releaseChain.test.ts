@@ -120,6 +120,7 @@ describe("a release that comes out", () => {
     expect(lines).toContain("[  3.0 s] Kustomization flux-system/flux-system: applied main@2222222");
     expect(lines).toContain(`[  5.0 s] HelmChart helloworld/helloworld-helloworld: packaged ${chartVersion(NEW)}`);
     expect(lines).toContain("[  6.0 s] Deployment helloworld/helloworld: v0.2.0: 0 of 2 updated replicas available");
+    expect(result.timeline[0]).toMatchObject({ at: 0, link: "Commit", text: "2222222 is in git", state: "arrived" });
     expect(result.timeline.at(-1)).toMatchObject({ at: 9, link: "Deployment", text: "v0.2.0: is out" });
   });
 

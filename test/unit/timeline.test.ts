@@ -16,6 +16,7 @@ const TASK =
 
 describe("rolloutChart", () => {
   const timeline = [
+    moment(0, "Commit", "2222222 is in git", "arrived"),
     moment(0, "GitRepository", "waits for 2222222, has main@1111111"),
     moment(0, "HelmRelease", "waits for helm-controller"),
     moment(2.5, "GitRepository", "has main@2222222", "arrived"),
@@ -32,6 +33,8 @@ describe("rolloutChart", () => {
           title Rollout of v0.2.0, 1 min 2 s
           dateFormat x
           axisFormat %M:%S
+          section Commit (commit)
+          +0.0 s 2222222 is in git :milestone, done, 0, 0ms
           section Fetch (gitrepository)
           +0.0 s waits for 2222222, has main@1111111 :active, 0, 2500ms
           +2.5 s has main@2222222 :milestone, done, 2500, 0ms
@@ -45,6 +48,32 @@ describe("rolloutChart", () => {
       \`\`\`
       "
     `);
+  });
+
+  it("names what happens in each link, from the commit to the promotion", () => {
+    const links = [
+      "Canary",
+      "Deployment",
+      "HelmRelease",
+      "HelmChart",
+      "Kustomization",
+      "GitRepository",
+      "Commit",
+    ] as const;
+    const chart = rolloutChart(
+      "Rollout",
+      links.map((link) => moment(0, link, "x")),
+      1,
+    );
+    expect([...chart.matchAll(/^ {4}section (.+) \(/gm)].map(([, name]) => name)).toEqual([
+      ...["Commit", "Fetch", "Apply", "Package", "Install or upgrade", "Pods", "Analyse and promote"],
+    ]);
+  });
+
+  it("has room for a failed check: metric, value and threshold", () => {
+    const said = "analysis 1 of 1, 1 of 2 failed checks: success-rate was 0.00 and must be at least 99";
+    const chart = rolloutChart("Rollout", [moment(1026, "Canary", said)], 1030);
+    expect(chart).toContain(`+1026.0 s ${said.replace(":", "∶")} :active`);
   });
 
   it("has only lines that Mermaid's grammar takes, whatever the texts hold", () => {

@@ -178,19 +178,21 @@ describe("the dagger on PATH", () => {
     expect((await daggerw(["call"])).code).toBe(143);
   });
 
-  it("has what it failed with in the job summary of GitHub Actions, the table first", async () => {
+  it("has what it failed with in the job summary of GitHub Actions, the table and the chart first", async () => {
     const summary = join(home, "summary.md");
     writeFileSync(summary, "before\n");
     const more = { GITHUB_STEP_SUMMARY: summary };
+    const chart = "```mermaid\ngantt\n    section Commit (helloworld)\n```";
     fakeDagger(`echo '5 : ci DONE' >&2; [ "$1" = good ] && exit 0
-printf 'Error: ci: failed at cluster\\n\\ncluster:\\n  it broke\\n\\n## ci\\n\\n| Step |\\n\\n**Failed**\\n [traceparent:12-34]\\n' >&2; exit 1`);
+printf 'Error: ci: failed at cluster\\n\\ncluster:\\n  it broke\\n\\n## ci\\n\\n| Step |\\n\\n**Failed**\\n\\n${chart}\\n [traceparent:12-34]\\n' >&2; exit 1`);
     expect(await daggerw(["good"], { more })).toMatchObject({ code: 0 });
     expect(readFileSync(summary, "utf8")).toBe("before\n");
     const { code, stderr } = await daggerw(["call"], { more });
     expect(code).toBe(1);
     expect(stderr).toContain("5 : ci DONE");
     expect(readFileSync(summary, "utf8")).toBe(
-      "before\n## ci\n\n| Step |\n\n**Failed**\n\n```text\nError: ci: failed at cluster\n\ncluster:\n  it broke\n```\n",
+      `before\n## ci\n\n| Step |\n\n**Failed**\n\n${chart}\n\n` +
+        "```text\nError: ci: failed at cluster\n\ncluster:\n  it broke\n```\n",
     );
   });
 
