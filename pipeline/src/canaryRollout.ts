@@ -1,10 +1,11 @@
 import { type CanaryView, judgeCanary } from "./canaryLink.js";
-import { defaultReleasePatience, type Trouble } from "./fluxLinks.js";
+import { defaultReleasePatience, type Trouble, withPods } from "./fluxLinks.js";
 import type { Canary } from "./fluxObjects.js";
 import type { ReleaseApi } from "./releaseChain.js";
 import type { V1Deployment } from "./rollout.js";
 import { lookAtRollout, pollUntil, RolloutFailure } from "./rollout.js";
 import { type Clock, type Log, realClock } from "./steps.js";
+import { toWaitLonger } from "./timeout.js";
 
 /** Which Canary, and how long to wait for it. */
 export interface CanaryOptions {
@@ -30,6 +31,7 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
   const { namespace, name, timeoutSeconds, log, clock = realClock } = options;
   const end = clock.now() + timeoutSeconds * 1000;
   let last = { text: "", state: "", since: clock.now() };
+  let unready: readonly string[] = [];
   const poll = async () => {
     const { canary, view, state } = await look(api, options);
     const now = clock.now();
@@ -40,13 +42,19 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
     if (text !== last.text) log(`Canary ${namespace}/${name}: ${text}`);
     last = { text, state, since };
     if (arrived) return (await lookAtRollout(api, primaryOf(options))).result && true;
-    if (trouble?.bearableSeconds === 0) throw failure(trouble);
-    await lookAtRollout(api, { namespace, deployment: name, clock });
+    if (trouble?.bearableSeconds === 0) throw failure(withPods(trouble, unready));
+    const pods = await lookAtRollout(api, { namespace, deployment: name, clock });
+    // Flagger ends the pods of a version that it gives up, and what they said with them.
+    if (view.target?.spec?.replicas !== 0) unready = pods.unready;
     return undefined;
   };
   const timeout = () =>
     new RolloutFailure(
-      `Canary ${namespace}/${name} is not out after ${timeoutSeconds} s: ${last.text}\nNext: kubectl -n ${namespace} describe canary ${name}`,
+      [
+        `Canary ${namespace}/${name} is not out after ${timeoutSeconds} s: ${last.text}`,
+        `Next: kubectl -n ${namespace} describe canary ${name}`,
+        toWaitLonger(timeoutSeconds),
+      ].join("\n"),
     );
   await pollUntil(poll, { clock, say: log, isLate: () => clock.now() >= end, timeout });
 }

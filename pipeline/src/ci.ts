@@ -40,6 +40,8 @@ export interface CiOptions {
   readonly delivery?: Delivery;
   /** Where the image is; `local` serves the sample application unless one is given. */
   readonly registry?: AppRegistry;
+  /** The most that each wait on the cluster may take, in seconds; each has its own when not given. */
+  readonly timeoutSeconds?: number;
   readonly log: Log;
 }
 
@@ -111,12 +113,12 @@ type Open = Target & {
 
 /** The environment's cluster; what is only looked at needs no stop. */
 async function open(
-  { source, environment: entry, kubeconfig, aws, delivery, log }: CiOptions,
+  { source, environment: entry, kubeconfig, aws, delivery, timeoutSeconds, log }: CiOptions,
   registry: AppRegistry | undefined,
   note: (detail: string) => void,
 ): Promise<Open> {
   if (bootsNode({ environment: entry, kubeconfig })) {
-    const platform = await startPlatform({ source, environment: entry, registry, log });
+    const platform = await startPlatform({ source, environment: entry, registry, timeoutSeconds, log });
     note("Flux is ready");
     const { remote } = platform.git;
     return { ...platform, platform, byFlux: true, delivery: { ...delivery, remote, clone: cloneAhead(remote) } };
@@ -176,7 +178,7 @@ async function testEndToEnd(run: Run, { environment: entry, tag, log }: CiOption
 async function releaseByFlux(run: Run, options: Release, target: Open, delivery: Delivery): Promise<Clone | undefined> {
   const { source, environment: entry, tag, released, digest, log } = options;
   const { api, platform } = target;
-  const timeoutSeconds = await releaseTimeout(source, entry);
+  const timeoutSeconds = await releaseTimeout(source, entry, options.timeoutSeconds);
   const gitops: GitopsTarget = { ...delivery, api, environment: entry, timeoutSeconds, log };
   if (platform) {
     const install = async (note: (detail: string) => void) => {
@@ -259,8 +261,8 @@ function resumeAdvice({ name }: EnvironmentEntry, of: { tag: string; digest?: st
 }
 
 async function deployWithHelm(run: Run, options: Release, target: Target): Promise<void> {
-  const { source, environment: entry, tag, registry, released, log } = options;
-  const deployment = { source, environment: entry, target, log };
+  const { source, environment: entry, tag, registry, released, timeoutSeconds, log } = options;
+  const deployment = { source, environment: entry, target, timeoutSeconds, log };
   if (entry.name === "local") {
     await run.step(`install ${released}`, async () => {
       await prepareNamespace(deployment, registry);

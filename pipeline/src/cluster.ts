@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly state?: string;
   /** Gives the node more: a service, or a setting of node/start. */
   readonly extend?: (node: Container) => Container;
+  /** The most that the node may take until it is ready, in seconds. */
+  readonly timeoutSeconds?: number;
   readonly log: Log;
 }
 
@@ -71,7 +73,7 @@ export async function startCluster(options: ClusterOptions): Promise<ThrowawayCl
       .withMountedSecret("/etc/cluster/admin-token", dag.setSecret(`admin-token-${name}`, token)),
   );
   const lastWords = () => wordsOf(name);
-  const { api, kubeconfig } = await withAdvice(() => open(service, token, options.log), lastWords);
+  const { api, kubeconfig } = await withAdvice(() => open(service, token, options), lastWords);
   return {
     service,
     api,
@@ -83,14 +85,18 @@ export async function startCluster(options: ClusterOptions): Promise<ThrowawayCl
   };
 }
 
-async function open(service: Service, token: string, log: Log): Promise<Pick<ThrowawayCluster, "api" | "kubeconfig">> {
+async function open(
+  service: Service,
+  token: string,
+  { timeoutSeconds = READY_TIMEOUT_SECONDS, log }: ClusterOptions,
+): Promise<Pick<ThrowawayCluster, "api" | "kubeconfig">> {
   const since = Date.now();
   await service.start();
   const hostname = await service.hostname();
   const authority = await onceStarted(() => peerAuthority(hostname, API_PORT));
   const kubeconfig = adminKubeconfig({ server: `https://${hostname}:${API_PORT}`, authority, token });
   const api = await connect(kubeconfig);
-  await api.waitForNodeReady({ timeoutSeconds: READY_TIMEOUT_SECONDS, since, log });
+  await api.waitForNodeReady({ timeoutSeconds, since, log });
   return { api, kubeconfig };
 }
 

@@ -19,6 +19,8 @@ import type { Log } from "./steps.js";
 const ROLLOUT_TIMEOUT_SECONDS = 300;
 /** The most that Flagger may take for its judgement, in seconds: prod's analysis alone is three minutes. */
 const ANALYSIS_TIMEOUT_SECONDS = 900;
+/** The most that the chart's own tests, and what an uninstall removes, may take, in seconds. */
+const HELM_TIMEOUT_SECONDS = 60;
 
 /** A cluster to act on. */
 export interface Target {
@@ -62,6 +64,8 @@ export interface Deployment {
   readonly tag?: string;
   /** More values, over those of the release file. */
   readonly values?: Record<string, unknown>;
+  /** The most that each wait for it may take, in seconds; each has its own when not given. */
+  readonly timeoutSeconds?: number;
   readonly log: Log;
 }
 
@@ -101,7 +105,7 @@ export async function prepareNamespace(
  * @throws Error with Helm's words, or RolloutFailure with why the pods can't come good or what Flagger found
  */
 export async function deploy(deployment: Deployment): Promise<RolloutResult> {
-  const { source, environment, target, log } = deployment;
+  const { source, environment, target, timeoutSeconds, log } = deployment;
   const missing = await missingKinds(deployment);
   const values = {
     ...deployment.values,
@@ -111,13 +115,13 @@ export async function deploy(deployment: Deployment): Promise<RolloutResult> {
   const command = ["upgrade", "--install", environment.helmRelease, "/chart", "--values", "/values.yaml"];
   await helm({ ...deployment, values }, command);
   const { namespace, helmRelease } = environment;
-  const rollout = { namespace, timeoutSeconds: ROLLOUT_TIMEOUT_SECONDS, log };
+  const rollout = { namespace, timeoutSeconds: timeoutSeconds ?? ROLLOUT_TIMEOUT_SECONDS, log };
   const release = await releaseOf(source, environment);
   const own = { ...release.values, ...values } as { canary?: { enabled?: boolean } };
   if (!own.canary?.enabled) return await waitForRollout(target.api, { ...rollout, deployment: helmRelease });
   const tag = deployment.tag ?? release.tag;
-  const analysis = { namespace, name: helmRelease, tag, released, timeoutSeconds: ANALYSIS_TIMEOUT_SECONDS, log };
-  await waitForCanary(target.api, analysis);
+  const canary = { namespace, name: helmRelease, tag, released, log };
+  await waitForCanary(target.api, { ...canary, timeoutSeconds: timeoutSeconds ?? ANALYSIS_TIMEOUT_SECONDS });
   return await waitForRollout(target.api, { ...rollout, deployment: `${helmRelease}-primary` });
 }
 
@@ -140,7 +144,7 @@ async function missingKinds({ target, environment, log }: Deployment): Promise<t
 export async function runHelmTests(deployment: Deployment): Promise<void> {
   const { environment, target } = deployment;
   try {
-    await helm(deployment, ["test", environment.helmRelease, "--timeout", "60s"]);
+    await helm(deployment, ["test", environment.helmRelease, ...helmTimeout(deployment)]);
   } catch (error) {
     const selector = "app.kubernetes.io/name=helloworld-test";
     const found = await diagnosePods(target.api, { namespace: environment.namespace, selector });
@@ -151,8 +155,10 @@ export async function runHelmTests(deployment: Deployment): Promise<void> {
 
 /** Removes the application. */
 export async function uninstall(deployment: Deployment): Promise<void> {
-  await helm(deployment, ["uninstall", deployment.environment.helmRelease, "--wait", "--timeout", "60s"]);
+  await helm(deployment, ["uninstall", deployment.environment.helmRelease, "--wait", ...helmTimeout(deployment)]);
 }
+
+const helmTimeout = ({ timeoutSeconds = HELM_TIMEOUT_SECONDS }: Deployment) => ["--timeout", `${timeoutSeconds}s`];
 
 async function helm({ source, environment, target, tag, values }: Deployment, args: string[]): Promise<string> {
   const kubeconfig = (await target.freshKubeconfig?.()) ?? target.kubeconfig;

@@ -56,10 +56,10 @@ export async function installFlux(api: Cluster, standIn?: GitStandIn): Promise<v
 }
 
 /** Waits until Flux's controllers serve; ends early with the cause when one can't. */
-export async function waitForFlux(api: Cluster, log: Log): Promise<void> {
+export async function waitForFlux(api: Cluster, log: Log, timeoutSeconds = READY_TIMEOUT_SECONDS): Promise<void> {
   // On a throwaway node nothing is scheduled until all images are there.
-  const patience = { scheduledWithinSeconds: READY_TIMEOUT_SECONDS };
-  const options = { namespace: FLUX_NAMESPACE, timeoutSeconds: READY_TIMEOUT_SECONDS, patience, log };
+  const patience = { scheduledWithinSeconds: timeoutSeconds };
+  const options = { namespace: FLUX_NAMESPACE, timeoutSeconds, patience, log };
   await Promise.all(CONTROLLERS.map((deployment) => waitForRollout(api, { ...options, deployment })));
 }
 

@@ -55,6 +55,12 @@ export interface Trouble {
   readonly results?: { readonly seen: number; readonly enough: number };
 }
 
+/** The trouble of a version with what its pods that did not get ready said last. */
+export const withPods = (trouble: Trouble, unready: readonly string[]): Trouble => ({
+  ...trouble,
+  evidence: [...(trouble.evidence ?? []), ...unready],
+});
+
 /** Where one link of the chain stands. */
 export interface Standing {
   readonly link: Link;

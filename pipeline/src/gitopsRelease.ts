@@ -165,9 +165,17 @@ export async function followsGit(api: Cluster, environment: EnvironmentEntry, re
   return true;
 }
 
-/** The most that a release may take in an environment, in seconds: where Flagger analyses it, with all of its checks. */
-export async function releaseTimeout(source: Directory, environment: EnvironmentEntry): Promise<number> {
-  return RELEASE_TIMEOUT_SECONDS + analysisSeconds((await releaseOf(source, environment)).values);
+/**
+ * The most that a release may take in an environment, in seconds: where Flagger analyses it, with all of its checks.
+ *
+ * @param given what the caller has set for all of it, Flagger's part too
+ */
+export async function releaseTimeout(
+  source: Directory,
+  environment: EnvironmentEntry,
+  given?: number,
+): Promise<number> {
+  return given ?? RELEASE_TIMEOUT_SECONDS + analysisSeconds((await releaseOf(source, environment)).values);
 }
 
 /** How long an analysis by Flagger can go on, by the values of the chart. */

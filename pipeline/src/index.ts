@@ -51,6 +51,7 @@ import { settingsOf } from "./terraform.js";
 import { formatTerraform, validateTerraform } from "./terraformChecks.js";
 import { testChart } from "./testChart.js";
 import { testInfra } from "./testInfra.js";
+import { parseTimeout } from "./timeout.js";
 import { watchRegistry } from "./watchRegistry.js";
 import { whoami } from "./whoami.js";
 
@@ -133,10 +134,13 @@ export class HelloworldInfrastructure {
    *
    * Returns the report in Markdown. Example: dagger call test-chart
    * @param tag what to upgrade to, as v0.2.0; default: new pods with the released tag
+   * @param timeout how long to wait at most, in whole seconds: for the node (default: 90), for each rollout (300), for helm test and
+   *   for uninstall (60)
    */
   @func({ cache: "never" })
-  async testChart(tag?: string): Promise<string> {
-    return toMarkdown(await testChart(this.source, givenTag(tag), log));
+  async testChart(tag?: string, timeout?: number): Promise<string> {
+    const options = { tag: givenTag(tag), timeoutSeconds: parseTimeout(timeout), log };
+    return toMarkdown(await testChart(this.source, options));
   }
 
   /**
@@ -149,6 +153,8 @@ export class HelloworldInfrastructure {
    * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
    * @param registryUsername who pulls the image (makes ghcr-secret anew)
    * @param registryPassword a token that may read packages
+   * @param timeout how long to wait at most until the tag is out, in whole seconds from Helm's upgrade on; default: 300, and 900
+   *   where Flagger judges it
    */
   @func({ cache: "never" })
   async deploy(
@@ -157,8 +163,10 @@ export class HelloworldInfrastructure {
     kubeconfig?: Secret,
     registryUsername?: string,
     registryPassword?: Secret,
+    timeout?: number,
   ): Promise<string> {
     const entry = environment(env);
+    const timeoutSeconds = parseTimeout(timeout);
     const wanted = givenTag(tag) ?? (await releasedTag(this.source, entry));
     const { report } = await runSteps(
       { title: `deploy ${env} ${wanted}`, plan: [`deploy ${wanted}`], log },
@@ -168,6 +176,7 @@ export class HelloworldInfrastructure {
           environment: entry,
           target: await targetOf(kubeconfig, entry, this.aws()),
           tag: wanted,
+          timeoutSeconds,
           log,
         };
         await refuseFlux(deployment.target.api, entry);
@@ -261,6 +270,9 @@ export class HelloworldInfrastructure {
    * @param runId what the commits call this run, as its address in GitHub Actions
    * @param pullRequest opens a pull request for prod's change where the branch is protected; dev's tag, for which ci waits on the
    *   cluster, must be pushed
+   * @param timeout how long to wait at most until a tag is out, in whole seconds from its commit on; also for one that is taken back,
+   *   and on a node of its own for the node and for Flux. Default: 300 and what Flagger's analysis can take by release.yaml (dev: 490
+   *   together); as `deploy` where there is no Flux; node 90, Flux 120
    */
   @func({ cache: "never" })
   async ci(
@@ -274,8 +286,10 @@ export class HelloworldInfrastructure {
     gitAuthor?: string,
     runId?: string,
     pullRequest = false,
+    timeout?: number,
   ): Promise<string> {
     const entry = environment(env);
+    const timeoutSeconds = parseTimeout(timeout); // bad input is refused before anything starts
     const { report, changes, published } = await ci({
       source: this.source,
       environment: entry,
@@ -284,6 +298,7 @@ export class HelloworldInfrastructure {
       aws: this.aws(),
       registry: registryOf(registryUsername, registryPassword),
       delivery: await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest }),
+      timeoutSeconds,
       log,
     });
     return `${toMarkdown(report)}\n${published ? announcement(published, tag) : await proposal(changes, tag)}`;
@@ -362,6 +377,8 @@ export class HelloworldInfrastructure {
    * @param varFile more Terraform variables, as a .tfvars file
    * @param ghcrToken a token with read:packages, when Terraform makes or renews ghcr-secret
    * @param commit the commit of main to promote, as the one that its reviewers have seen; default: the newest
+   * @param timeout how long to wait at most until the tag is out, in whole seconds from the merge on; default: 300 and what Flagger's
+   *   analysis can take by release.yaml (prod: 960 together). On local also for the node (default: 90) and for Flux (120)
    */
   @func({ cache: "never" })
   async promote(
@@ -379,8 +396,10 @@ export class HelloworldInfrastructure {
     varFile?: File,
     ghcrToken?: Secret,
     commit?: string,
+    timeout?: number,
   ): Promise<string> {
     const entry = promotionTarget(env);
+    const timeoutSeconds = parseTimeout(timeout);
     const wanted = commit === undefined ? undefined : parseCommit(commit);
     variableArguments({ environment: entry, vars }); // bad input is refused before anything starts
     const report = await promote({
@@ -394,6 +413,7 @@ export class HelloworldInfrastructure {
       registry: registryOf(registryUsername, registryPassword),
       terraform: { vars, varFile, ghcrToken },
       dryRun,
+      timeoutSeconds,
       log,
     });
     return toMarkdown(report);
@@ -415,6 +435,8 @@ export class HelloworldInfrastructure {
    * @param gitAuthor who makes the commit, as "Name <address>"; default: the pipeline
    * @param runId what the commit calls this run
    * @param pullRequest opens a pull request where the branch is protected
+   * @param timeout how long to wait at most until the tag is out, in whole seconds from the commit on; default: 300 and what Flagger's
+   *   analysis can take by release.yaml
    */
   @func({ cache: "never" })
   async rollback(
@@ -426,15 +448,18 @@ export class HelloworldInfrastructure {
     gitAuthor?: string,
     runId?: string,
     pullRequest = false,
+    timeout?: number,
   ): Promise<string> {
     const entry = infrastructureOf(env);
     const wanted = givenTag(tag);
+    const timeoutSeconds = parseTimeout(timeout);
     const given = await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest });
     if (!given) throw new Error("rollback needs --git-token.");
     const delivery = { ...given, remote: await followedBy(this.source, entry, given.remote) };
     const aws = this.aws();
     const cluster = kubeconfig || aws ? () => targetOf(kubeconfig, entry, aws) : undefined;
-    return toMarkdown(await rollback({ source: this.source, environment: entry, delivery, tag: wanted, cluster, log }));
+    const options = { source: this.source, environment: entry, delivery, tag: wanted, cluster, timeoutSeconds, log };
+    return toMarkdown(await rollback(options));
   }
 
   /**

@@ -25,6 +25,7 @@ import { Backends, type Closable, type Dial, type Forwarding, listen } from "./p
 import { PULL_SECRET, pullSecret, type RegistryLogin } from "./pullSecret.js";
 import type { RolloutApi } from "./rollout.js";
 import { type Clock, type Log, realClock } from "./steps.js";
+import { toWaitLonger } from "./timeout.js";
 
 /** The most that one call may take; an API server that is well answers in milliseconds. */
 const CALL_TIMEOUT_MS = 20_000;
@@ -376,7 +377,10 @@ export class Cluster implements RolloutApi {
       if (!state.silent) answered = now;
       if (now - answered >= SILENCE_MS) throw state.silent;
       if (now >= end)
-        throw new ClusterError("other", `No node of the cluster is ready after ${options.timeoutSeconds} s: ${last}`);
+        throw new ClusterError(
+          "other",
+          `No node of the cluster is ready after ${options.timeoutSeconds} s: ${last}\n${toWaitLonger(options.timeoutSeconds)}`,
+        );
       await clock.sleep(POLL_MS);
     }
   }

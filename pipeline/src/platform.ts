@@ -39,17 +39,19 @@ export interface PlatformOptions {
   readonly addons?: readonly string[];
   /** Another way to start the git server. */
   readonly startGit?: typeof startGitServer;
+  /** The most that the node, and then Flux, may take until it is ready, in seconds. */
+  readonly timeoutSeconds?: number;
   readonly log: Log;
 }
 
 /** Starts a node with the images of a platform on it; with the state of one before, it is that platform again. */
 export async function startPlatformNode(options: Omit<PlatformOptions, "environment">): Promise<ThrowawayCluster> {
-  const { source, registry, addons = [], state, log } = options;
+  const { source, registry, addons = [], state, timeoutSeconds, log } = options;
   const installed = await imagesOf(
     source,
     firstFolders(addons).map(({ path }) => path),
   );
-  return await startCluster({ registry, images: [...fluxImages, ...installed], state, log });
+  return await startCluster({ registry, images: [...fluxImages, ...installed], state, timeoutSeconds, log });
 }
 
 /**
@@ -94,7 +96,7 @@ const firstFolders = (addons: readonly string[]): FirstFolder[] => [
 ];
 
 async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): Promise<void> {
-  const { source, environment, registry, addons = [], log } = options;
+  const { source, environment, registry, addons = [], timeoutSeconds, log } = options;
   const { api, git } = platform;
   const { remote, address } = git;
   const standIn = { host: hostOf(remote.url), address, authority: remote.authority };
@@ -105,5 +107,5 @@ async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): 
   ]);
   await followBranch(api, remote, folderOf(environment), firstFolders(addons));
   log(`Flux is installed and follows ${folderOf(environment)} of ${remote.url}, which is a git server of this run`);
-  await waitForFlux(api, log);
+  await waitForFlux(api, log, timeoutSeconds);
 }

@@ -44,6 +44,8 @@ export interface PromoteOptions {
   readonly terraform: { readonly vars: readonly string[]; readonly varFile?: File; readonly ghcrToken?: Secret };
   /** Only shows what would be done. */
   readonly dryRun: boolean;
+  /** The most that each wait on the cluster may take, in seconds; each has its own when not given. */
+  readonly timeoutSeconds?: number;
   readonly log: Log;
 }
 
@@ -271,7 +273,7 @@ interface Bringing {
 
 async function bring(run: Run, options: ByGit, { api, tag, commit }: Bringing): Promise<void> {
   const { source, environment: entry, delivery, followed, log } = options;
-  const timeoutSeconds = await releaseTimeout(source, entry);
+  const timeoutSeconds = await releaseTimeout(source, entry, options.timeoutSeconds);
   const gitops = { ...delivery, remote: followed, api, environment: entry, timeoutSeconds, log };
   const state = () => stateOf(options, api, tag);
   await run.step("release", async (note) => {
@@ -295,7 +297,10 @@ async function promoteLocally(options: PromoteOptions): Promise<Report> {
   const { report } = await runSteps({ title: `promote ${entry.name} ${tag}`, plan, log }, async (run) => {
     const registry = options.registry ?? (await sampleRegistry(source, repository, [released]));
     const [platform, digest] = await run.parallel([
-      { name: "cluster", run: () => startPlatform({ source, environment: entry, registry, log }) },
+      {
+        name: "cluster",
+        run: () => startPlatform({ source, environment: entry, registry, timeoutSeconds: options.timeoutSeconds, log }),
+      },
       { name: "image", run: () => requireTag(registry, repository, tag) },
     ]);
     try {
@@ -304,7 +309,7 @@ async function promoteLocally(options: PromoteOptions): Promise<Report> {
       const trunk = { ...followed, branch: (await trunkOf(source)).branch };
       const delivery = { ...options.delivery, remote: trunk };
       await run.step(`install ${released}`, async (note) => {
-        const timeoutSeconds = await releaseTimeout(source, entry);
+        const timeoutSeconds = await releaseTimeout(source, entry, options.timeoutSeconds);
         const { seconds } = await waitForTag(
           { remote: followed, api, environment: entry, timeoutSeconds, log },
           released,

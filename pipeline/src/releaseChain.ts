@@ -11,6 +11,7 @@ import {
   type Standing,
   type Trouble,
   type View,
+  withPods,
 } from "./fluxLinks.js";
 import {
   API,
@@ -41,6 +42,7 @@ import {
 } from "./rollout.js";
 import { type Clock, type Log, realClock } from "./steps.js";
 import type { Moment } from "./timeline.js";
+import { toWaitLonger } from "./timeout.js";
 
 export type { ReleasePatience } from "./fluxLinks.js";
 export type { Link } from "./fluxObjects.js";
@@ -169,6 +171,8 @@ class Chain {
   private standings: Standing[] = [];
   private commit: string | undefined;
   private firstCommit: string | undefined;
+  /** What the pods of the wanted version that were not ready said last. */
+  private unready: readonly string[] = [];
   /** Whether commits that Flux has fetched hold the wanted one. */
   private readonly judged = new Map<string, boolean>();
 
@@ -371,7 +375,8 @@ class Chain {
       };
       if (primary && /^(Promoting|Finalising|Initializing)$/.test(phase ?? ""))
         standings.push(await this.judgePrimary(primary));
-      standings.push(judgeCanary(canary, view));
+      const { trouble, ...standing } = judgeCanary(canary, view);
+      standings.push({ ...standing, ...(trouble && { trouble: withPods(trouble, this.unready) }) });
     }
     const failed = this.standings.at(-1);
     const isTest = failed?.link === "HelmRelease" && /test failed/i.test(failed.trouble?.cause ?? "");
@@ -396,13 +401,15 @@ class Chain {
     const running = deployedTag(deployment);
     if (tag && running !== tag) return { ...base, arrived: false, text: `has ${running}, waits for ${tag}` };
     try {
-      const { standing, result } = await lookAtRollout(this.api, {
+      const { standing, unready, result } = await lookAtRollout(this.api, {
         namespace,
         deployment: name,
         ...options,
         ...(podPatience && { patience: podPatience }),
         ...(clock && { clock }),
       });
+      // Flagger ends the pods of a version that it gives up, and what they said with them.
+      if (name === this.deployment && deployment.spec?.replicas !== 0) this.unready = unready;
       const isIdle = result !== undefined && deployment.spec?.replicas === 0;
       const where = isIdle ? "has no replicas: Flagger has scaled it down" : standing;
       return { ...base, arrived: result !== undefined, text: `${running ?? "?"}: ${where}` };
@@ -454,6 +461,7 @@ class Chain {
     return this.fail(standing?.link ?? "GitRepository", [
       `The release is not out after ${Math.round(this.seconds())} s; it waits for ${where}`,
       ...(standing?.trouble ? this.explain(standing.trouble) : [`Next: ${this.describe(standing)}`]),
+      toWaitLonger(this.options.timeoutSeconds),
     ]);
   }
 

@@ -18,6 +18,8 @@ export interface RollbackOptions {
   readonly tag?: string;
   /** Opens the environment's cluster, to wait there; nothing is waited for without it. */
   readonly cluster?: () => Promise<Target>;
+  /** The most that the tag may take until it is out, in seconds; as `releaseTimeout` has it when not given. */
+  readonly timeoutSeconds?: number;
   readonly log: Log;
 }
 
@@ -56,7 +58,8 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
     });
     if (!target || commit.pullRequest) return;
     const { api } = target;
-    const gitops = { ...delivery, api, environment: entry, timeoutSeconds: await releaseTimeout(source, entry), log };
+    const timeoutSeconds = await releaseTimeout(source, entry, options.timeoutSeconds);
+    const gitops = { ...delivery, api, environment: entry, timeoutSeconds, log };
     await run.step("release", async (note) => {
       const out = await withAdvice(
         () => drawnOut(run, `${entry.name}: ${way.to}`, () => bringOut(gitops, way.to, commit.sha)),

@@ -13,6 +13,7 @@ import {
   withLog,
 } from "./diagnosis.js";
 import { type Clock, type Log, realClock } from "./steps.js";
+import { toWaitLonger } from "./timeout.js";
 
 export type { CoreV1Event, V1Deployment, V1Pod, V1ReplicaSet } from "@kubernetes/client-node";
 
@@ -82,19 +83,20 @@ export async function waitForRollout(api: RolloutApi, options: RolloutOptions): 
 /**
  * Looks once at a Deployment's rollout, by the rules of `waitForRollout`.
  *
- * @returns where it stands, in words, and the result when it is out
+ * @returns where it stands, in words, what new pods that are not ready say, and the result when it is out
  * @throws RolloutFailure as `waitForRollout` does, but for its timeout
  */
 export async function lookAtRollout(
   api: RolloutApi,
   options: Omit<RolloutOptions, "log" | "timeoutSeconds">,
-): Promise<{ standing: string; result?: RolloutResult }> {
+): Promise<{ standing: string; unready: readonly string[]; result?: RolloutResult }> {
   let standing = "";
   const log: Log = (line) => {
     standing = line.replace(/^Deployment \S+: /, "");
   };
-  const result = await new Rollout(api, { ...options, timeoutSeconds: 0, log }).poll();
-  return { standing, ...(result && { result }) };
+  const rollout = new Rollout(api, { ...options, timeoutSeconds: 0, log });
+  const result = await rollout.poll();
+  return { standing, unready: rollout.unready(), ...(result && { result }) };
 }
 
 /** How `pollUntil` waits, and what it says and throws. */
@@ -154,6 +156,8 @@ class Rollout {
   private readonly name: string;
   private lastLine = "";
   private last: Snapshot | undefined;
+  /** Those of the namespace, as far as they were asked for. */
+  private events: readonly CoreV1Event[] = [];
   private readonly api: RolloutApi;
   private readonly options: RolloutOptions;
 
@@ -185,6 +189,11 @@ class Rollout {
     return undefined;
   }
 
+  /** What the pods of the new version that are not ready say. */
+  unready(): string[] {
+    return this.said((this.last?.newPods ?? []).filter((pod) => !isReady(pod)));
+  }
+
   private async look(): Promise<Snapshot> {
     const { namespace, deployment: name } = this.options;
     const deployment = await this.api.getDeployment(namespace, name);
@@ -213,12 +222,13 @@ class Rollout {
       throw new RolloutFailure(
         `${this.name} is paused and rolls nothing out.\nNext: kubectl -n ${this.options.namespace} rollout resume deployment/${this.options.deployment}`,
       );
+    this.events = await this.api.listEvents(this.options.namespace);
     if (!newest) return;
     const { readyWithinSeconds, patience } = this.options;
     const diagnosis = diagnose({
       pods: newPods,
       replicaSet: newest,
-      events: await this.api.listEvents(this.options.namespace),
+      events: this.events,
       now: new Date(this.clock.now()),
       patience: { ...patience, ...(readyWithinSeconds !== undefined && { readyWithinSeconds }) },
     });
@@ -226,10 +236,9 @@ class Rollout {
     const progressing = condition(deployment, "Progressing");
     if (isObserved(deployment) && progressing?.reason === "ProgressDeadlineExceeded")
       throw new RolloutFailure(
-        [
-          `${this.name} made no progress within its deadline: ${progressing.message ?? ""}`,
-          ...(await this.evidence()),
-        ].join("\n"),
+        [`${this.name} made no progress within its deadline: ${progressing.message ?? ""}`, ...this.evidence()].join(
+          "\n",
+        ),
       );
   }
 
@@ -241,25 +250,30 @@ class Rollout {
     );
   }
 
-  private async timeout(): Promise<RolloutFailure> {
+  private timeout(): RolloutFailure {
     const lines = [
       `${this.name} is not out after ${Math.round(this.seconds())} s: ${this.lastLine}`,
-      ...(await this.evidence()),
+      ...this.evidence(),
       `Next: kubectl -n ${this.options.namespace} describe deployment ${this.options.deployment}`,
+      toWaitLonger(this.options.timeoutSeconds),
     ];
     return new RolloutFailure(lines.join("\n"));
   }
 
   /** What the pods that hold the rollout up say: those of the new version that aren't ready, else old ones that stay. */
-  private async evidence(): Promise<string[]> {
-    const { newPods = [], oldPods = [] } = this.last ?? {};
-    const unready = newPods.filter((pod) => !isReady(pod));
-    const shown = (unready.length > 0 ? unready : oldPods).slice(0, 3);
-    const events = await this.api.listEvents(this.options.namespace).catch(() => []);
-    return shown.flatMap((pod) => [
-      ...podState(pod).map((line) => `  ${line}`),
-      ...eventLines(eventsOf(pod, events)).map((line) => `    ${line}`),
-    ]);
+  private evidence(): string[] {
+    const unready = this.unready();
+    return unready.length > 0 ? unready : this.said(this.last?.oldPods ?? []);
+  }
+
+  /** State and events of pods, of three at most. */
+  private said(pods: readonly V1Pod[]): string[] {
+    return pods
+      .slice(0, 3)
+      .flatMap((pod) => [
+        ...podState(pod).map((line) => `  ${line}`),
+        ...eventLines(eventsOf(pod, this.events)).map((line) => `    ${line}`),
+      ]);
   }
 
   private result(deployment: V1Deployment): RolloutResult {

@@ -11,8 +11,17 @@ import { imageRepository, releasedTag } from "./releaseFile.js";
 import type { Report } from "./report.js";
 import { type Log, runSteps } from "./steps.js";
 
+/** What `test-chart` runs with. */
+export interface TestChartOptions {
+  /** What to upgrade to; new pods with the released tag when not given. */
+  readonly tag?: string;
+  /** The most that each wait on the cluster may take, in seconds; each has its own when not given. */
+  readonly timeoutSeconds?: number;
+  readonly log: Log;
+}
+
 /** The chart on a throwaway cluster: install, helm test, HTTP, upgrade, uninstall. */
-export async function testChart(source: Directory, tag: string | undefined, log: Log): Promise<Report> {
+export async function testChart(source: Directory, { tag, timeoutSeconds, log }: TestChartOptions): Promise<Report> {
   warmUp();
   const local = environment("local");
   const released = await releasedTag(source, local);
@@ -23,11 +32,11 @@ export async function testChart(source: Directory, tag: string | undefined, log:
     const registry = await sampleRegistry(source, repository, [released]);
     const [, cluster] = await run.parallel([
       { name: "lint chart", run: async (note) => note(await lintChart(source)) },
-      { name: "cluster", run: () => startCluster({ registry, log }) },
+      { name: "cluster", run: () => startCluster({ registry, timeoutSeconds, log }) },
     ]);
     try {
       await onCluster(run, cluster, async () => {
-        const deployment = { source, environment: local, target: cluster, tag: released, log };
+        const deployment = { source, environment: local, target: cluster, tag: released, timeoutSeconds, log };
         await run.step("install", async (note) => {
           await requireTag(registry, repository, candidate);
           await prepareNamespace(deployment, registry);

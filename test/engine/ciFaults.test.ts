@@ -14,6 +14,8 @@ users: [{name: none, user: {token: none}}]
 contexts: [{name: none, context: {cluster: none, user: none}}]
 current-context: none
 `;
+/** The least that a release may take until it is waited for no longer, in seconds; with Flagger's analysis it is more. */
+const RELEASE_TIMEOUT_SECONDS = 300;
 keepsProdFile();
 
 describe("ci --env dev", () => {
@@ -43,12 +45,32 @@ describe("ci --env dev", () => {
   });
 
   it.each([
-    ["v0.9.0", "crashes at start", [/exited \d times with code 1/, /Last log lines/, /DATABASE_URL is missing/]],
-    ["v0.9.1", "is never ready", [/readiness|pods did not get ready/i]],
+    [
+      "v0.9.0",
+      "crashes at start",
+      [
+        /exited \d times with code 1/,
+        /container helloworld: .*ended with code 1 \(Error\)/,
+        /Events:\n[\s\S]*Normal Started.*: .*\n[\s\S]*Last log lines/,
+        /Last log lines of helloworld-\S+\/helloworld:\n.*DATABASE_URL is missing/,
+      ],
+    ],
+    [
+      "v0.9.1",
+      "is never ready",
+      // Flagger may give it up first, and end its pods.
+      [
+        /readiness|pods did not get ready/i,
+        /container helloworld: running, not ready/,
+        /Warning Unhealthy.*: Readiness probe failed: HTTP probe failed with statuscode: 503/,
+      ],
+    ],
     ["v0.9.2", "answers 500", [/success-rate was 0\.00 and must be at least 99/, /primary goes on serving v0\.1\.0/]],
     ["v0.9.3", "is too slow", [/latency-p99 was \d[\d.]* and must be at most 0\.5/]],
   ])("stops %s, which %s, with the cause, and takes it back", (tag, _, messages) => {
     for (const message of messages) expect(results[tag]).toMatch(message);
+    const [, seconds] = /can't come good \(given up after (\d+) s\)/.exec(results[tag] ?? "") ?? [];
+    expect(Number(seconds)).toBeLessThan(RELEASE_TIMEOUT_SECONDS / 2);
     expect(results[tag]).toMatch(/\| bump prod +\| skipped/);
     expect(results[tag]).toMatch(/\| take v0\.9\.\d back +\| passed .*v0\.1\.0 again, by/);
     expect(results[tag]).toMatch(CHAIN);
@@ -61,8 +83,10 @@ describe("ci --env dev", () => {
 
 describe("ci --env local", () => {
   it("says in seconds that the registry doesn't have a tag, and which it has", async () => {
-    const { exitCode, stderr } = await call("ci", "--env", "local", "--tag", "v7.0.0");
+    const { exitCode, stderr, seconds } = await call("ci", "--env", "local", "--tag", "v7.0.0");
     expect(exitCode).not.toBe(0);
+    // What it takes is its node, which starts meanwhile; a release would be waited for.
+    expect(seconds).toBeLessThan(RELEASE_TIMEOUT_SECONDS / 2);
     expect(stderr).toMatch(/ghcr\.io has no ghcr\.io\/\S+:v7\.0\.0/);
     expect(stderr).toContain("v0.2.0, v0.1.0");
     expect(stderr).toMatch(/\| deploy v7\.0\.0 +\| skipped/);

@@ -1,5 +1,7 @@
 // From the registry to prod on real nodes, with a real git server and registry; and what stops on the way.
 import { describe, expect, it } from "vitest";
+import { passing } from "../engine/daggerw.js";
+import { keepsProdFile } from "../engine/prodFile.js";
 import { scenario } from "../engine/scenario.js";
 
 const report = (row: RegExp) => ({
@@ -56,6 +58,33 @@ describe("a version's whole way", () => {
         /v0\.3\.0 was promoted to prod before, and [0-9a-f]{7} took it back[\s\S]*--tag v0\.3\.0[\s\S]*cluster +\| skipped/,
       ),
     });
+  });
+});
+
+describe("on a node of its own, as typed", () => {
+  keepsProdFile();
+
+  it("promote brings a version to what prod runs: a merge, and a release without a failed request", {
+    timeout: 1_200_000,
+  }, async () => {
+    const { stdout } = await passing("promote", "--env", "local", "--tag", "v0.2.0");
+    expect(stdout).toMatch(/\| install v0\.1\.0 +\| passed .*by Flux/);
+    expect(stdout).toMatch(/\| merge +\| passed .*main [0-9a-f]{7} → prod, by [0-9a-f]{7}/);
+    expect(stdout).toMatch(
+      /\| release +\| passed .*v0\.2\.0 is out after .*\d\d+ requests in .* 0 failed,.*v0\.1\.0 from .*v0\.2\.0 from/,
+    );
+    expect(stdout).toMatch(/\| end to end +\| passed .*HTTP 200 from v0\.2\.0/);
+    expect(stdout).toContain("```mermaid\ngantt");
+  });
+
+  it("ci passes twice in a row with the same tag", { timeout: 1_200_000 }, async () => {
+    for (const run of ["the first", "the second"]) {
+      const { stdout } = await passing("ci", "--env", "local", "--tag", "v0.2.0");
+      expect(stdout, run).toMatch(/\| deploy v0\.2\.0 +\| passed .*\d\d+ requests in .* 0 failed,/);
+      expect(stdout, run).toMatch(/\| end to end +\| passed .*HTTP 200 from v0\.2\.0/);
+      expect(stdout, run).toMatch(/\| bump prod +\| passed/);
+      expect(stdout, run).toMatch(/^\+ +tag: "v0\.2\.0"$/m);
+    }
   });
 });
 

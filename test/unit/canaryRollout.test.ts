@@ -4,7 +4,7 @@ import { type CanaryOptions, waitForCanary } from "../../pipeline/src/canaryRoll
 import { ClusterError } from "../../pipeline/src/clusterErrors.js";
 import { RolloutFailure } from "../../pipeline/src/rollout.js";
 import { canary, clusterOf, fluxEvent, rolledOut, type Scene } from "../fixtures/flux.js";
-import { at, NAMESPACE, readyPod } from "../fixtures/kubernetes.js";
+import { at, NAMESPACE, NEVER_READY, readyPod } from "../fixtures/kubernetes.js";
 
 const ANALYSED: Scene = {
   target: rolledOut("helloworld", "v0.2.0"),
@@ -110,10 +110,22 @@ describe("waitForCanary", () => {
     expect(seconds()).toBe(30);
   });
 
+  it("tells what its pods said that did not get ready, which Flagger has ended then", async () => {
+    const target = rolledOut("helloworld", "v0.2.0", { ready: 0 });
+    const failed: Scene = {
+      ...OUT,
+      primary: ANALYSED.primary,
+      canary: canary({ phase: "Failed", applied: "hash-2", at: 20 }),
+    };
+    const message = await failureOf(waitOn({ 0: { ...ANALYSED, target, ...NEVER_READY }, 20: failed }).waited);
+    expect(message).toContain("container app: running, not ready");
+    expect(message).toContain("Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503");
+  });
+
   it("ends after its time, with where it stands", async () => {
     const { waited, seconds } = waitOn({ 0: ANALYSED });
     expect(await failureOf(waited)).toMatch(
-      /^Canary helloworld\/helloworld is not out after 60 s: analysis 0 of 5 .*\nNext: kubectl/,
+      /^Canary helloworld\/helloworld is not out after 60 s: analysis 0 of 5 .*\nNext: kubectl .*\nTo wait longer: --timeout with more than 60 seconds$/,
     );
     expect(seconds()).toBe(60);
   });

@@ -130,7 +130,7 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
     ]);
     objects.set("/api/v1/nodes", { items: [] });
     await expect(cluster.waitForNodeReady({ timeoutSeconds: 2, log, clock })).rejects.toThrow(
-      "No node of the cluster is ready after 2 s: there is none yet",
+      "No node of the cluster is ready after 2 s: there is none yet\nTo wait longer: --timeout with more than 2 seconds",
     );
   });
 

@@ -19,7 +19,7 @@ import {
   type Scene,
   upgrading,
 } from "../fixtures/flux.js";
-import { at, event, exited, NAMESPACE, pod, readyPod, waiting } from "../fixtures/kubernetes.js";
+import { at, event, exited, NAMESPACE, NEVER_READY, pod, readyPod, waiting } from "../fixtures/kubernetes.js";
 
 /** Before the commit: v0.1.0 runs. */
 const BEFORE: Scene = {
@@ -288,6 +288,25 @@ describe("with Flagger", () => {
     const { message } = await failureOf({ 0: { ...READY_CANARY_OLD, release, canary: failed, events } });
     expect(message).toContain("success-rate was 0.00");
     expect(message).not.toContain("50.00");
+  });
+
+  describe("whose pods Flagger has ended when it gave them up", () => {
+    const starting = { ...analysing(0), target: rolledOut("helloworld", "v0.2.0", { ready: 0 }), ...NEVER_READY };
+    const failed = { ...READY_CANARY_OLD, canary: canary({ phase: "Failed", applied: "hash-2", at: 25 }) };
+
+    it("comes with what they said, where they did not get ready", async () => {
+      const { message, link } = await failureOf({ 0: READY_CANARY_OLD, 5: starting, 25: failed });
+      expect(link).toBe("Canary");
+      expect(message).toContain("pod helloworld-new-1: Running");
+      expect(message).toContain("container app: running, not ready");
+      expect(message).toContain("Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503");
+    });
+
+    it("comes without their start, where they did", async () => {
+      const { message } = await failureOf({ 0: READY_CANARY_OLD, 5: starting, 10: analysing(0), 25: failed });
+      expect(message).toContain("Flagger's analysis of v0.2.0 failed");
+      expect(message).not.toContain("not ready");
+    });
   });
 
   it("doesn't take the failure of the version before for one of this", async () => {
@@ -641,6 +660,7 @@ describe("Helm", () => {
       "not out after 20 s; it waits for HelmRelease helloworld/helloworld: Running 'upgrade' action",
     );
     expect(message).toContain("Next: kubectl -n helloworld describe helmrelease helloworld");
+    expect(message).toContain("\nTo wait longer: --timeout with more than 20 seconds\n");
     expect(seconds).toBe(20);
   });
 });

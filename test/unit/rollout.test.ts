@@ -243,6 +243,7 @@ describe("waitForRollout", () => {
         "  container app: waiting, ContainerCreating",
         '    Normal Pulling: Pulling image "x"',
         "Next: kubectl -n helloworld describe deployment helloworld",
+        "To wait longer: --timeout with more than 20 seconds",
       ].join("\n"),
     );
   });
