@@ -214,15 +214,17 @@ function pullFailure(subject: PodCase, container: V1ContainerStatus): Finding | 
   };
 }
 
+const failedPulls = ({ events }: PodCase, image: string) =>
+  events.filter(
+    ({ reason, message }) =>
+      reason === "Failed" && message?.startsWith("Failed to pull image") && message.includes(image),
+  );
+
 /** The kubelet's reason is in the container's state at the first failure, and later often in the events only. */
 function pullMessages(subject: PodCase, container: V1ContainerStatus): string {
   const waiting = container.state?.waiting;
   const image = imageOf(subject.pod, container);
-  const events = subject.events.filter(
-    ({ reason, message }) =>
-      reason === "Failed" && message?.startsWith("Failed to pull image") && message.includes(image),
-  );
-  const newest = eventLines(events).at(-1) ?? "";
+  const newest = eventLines(failedPulls(subject, image)).at(-1) ?? "";
   // Names and addresses go: the 401 in a tag v1.401.0 is no status.
   return [waiting?.message ?? "", newest]
     .join("\n")
@@ -257,8 +259,9 @@ function registryRefuses(subject: PodCase, image: string, said: string): Finding
   const names = (pod.spec?.imagePullSecrets ?? []).map(({ name }) => name ?? "?");
   const missing = events.some(({ reason }) => reason === "FailedToRetrieveImagePullSecret");
   // A kubelet may read a pod's secrets only once the API server has seen that the pod is its own, so that the first try can
-  // miss a secret that is there. It tries again after ten seconds.
-  if (missing && isNewOnNode(subject)) return undefined;
+  // miss a secret that is there. It tries again after ten seconds, or somewhat later on a node that has much to do.
+  const tries = failedPulls(subject, image).reduce((sum, { count }) => sum + (count ?? 1), 0);
+  if (missing && tries < 2 && ageOnNode(subject) < 3 * subject.patience.settledWithinSeconds) return undefined;
   const status =
     /\b(401|403)\b/.exec(said)?.[1] ??
     (/unauthorized|basic auth|authentication|authorization failed/i.test(said) ? "401" : "403");

@@ -66,8 +66,12 @@ describe("images that can't be pulled", () => {
       event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (ghcr-secret)"),
     ];
     const one = pod({ container: waiting("ErrImagePull", ANONYMOUS) });
-    expect(look(one, 1, events)).toBeUndefined();
-    expect(look(one, 16, events)?.cause).toBe("the secret ghcr-secret does not exist in the namespace helloworld");
+    const failed = (count: number) => event("Failed", `Failed to pull image "${IMAGE}": ${ANONYMOUS}`, { count });
+    const cause = "the secret ghcr-secret does not exist in the namespace helloworld";
+    expect(look(one, 20, [...events, failed(1)])).toBeUndefined();
+    expect(look(one, 13, [...events, failed(2)])?.cause).toBe(cause);
+    expect(look(one, 44, events)).toBeUndefined();
+    expect(look(one, 45, events)?.cause).toBe(cause);
   });
 
   it("says that the pod names no secret", () => {
@@ -318,8 +322,8 @@ describe("pods that don't get that far", () => {
     const missed = [
       event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (ghcr-secret)"),
     ];
-    expect(look(secret, 62, missed)).toBeUndefined();
-    expect(look(secret, 76, missed)?.cause).toContain("does not exist in the namespace");
+    expect(look(secret, 103, missed)).toBeUndefined();
+    expect(look(secret, 106, missed)?.cause).toContain("does not exist in the namespace");
   });
 
   it("bears a trouble that the kubelet has mended, while a large image is pulled", () => {

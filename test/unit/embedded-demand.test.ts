@@ -82,7 +82,7 @@ test("each provider is pinned, and lies where Terraform looks without being told
   }
   const paths = providers.map(providerPath);
   expect(paths[0]).toMatch(
-    /^\/usr\/local\/share\/terraform\/plugins\/registry\.terraform\.io\/hashicorp\/aws\/6\.47\.1\/linux_(amd64|arm64)\/terraform-provider-aws_v6\.47\.1$/,
+    /^\/usr\/local\/share\/terraform\/plugins\/registry\.terraform\.io\/hashicorp\/aws\/6\.48\.0\/linux_(amd64|arm64)\/terraform-provider-aws_v6\.48\.0$/,
   );
   expect(new Set(paths).size).toBe(providers.length);
 });
