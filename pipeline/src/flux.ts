@@ -63,7 +63,10 @@ export async function waitForFlux(api: Cluster, log: Log, timeoutSeconds = READY
   await Promise.all(CONTROLLERS.map((deployment) => waitForRollout(api, { ...options, deployment })));
 }
 
-/** A folder that Flux applies before the one that it follows, and looks at by itself: no commit waits for it again. */
+/**
+ * A folder that Flux applies before the one that it follows, after those that stand before it, and looks at by itself: no commit
+ * waits for it again.
+ */
 export interface FirstFolder {
   /** The name of its source and of its Kustomization. */
   readonly name: string;
@@ -83,9 +86,9 @@ export async function followBranch(
   await Promise.all([
     applyWhenKnown(api, gitRepository(SYNC, "1m0s", remote)),
     applyWhenKnown(api, kustomization(SYNC, path, first)),
-    ...first.flatMap((folder) => [
+    ...first.flatMap((folder, index) => [
       applyWhenKnown(api, gitRepository(folder.name, "10m0s", remote)),
-      applyWhenKnown(api, kustomization(folder.name, folder.path)),
+      applyWhenKnown(api, kustomization(folder.name, folder.path, first.slice(0, index))),
     ]),
   ]);
 }
