@@ -56,9 +56,9 @@ export async function goBuild(options: GoBuild): Promise<string> {
 }
 
 /** Lists the packages of a build, and downloads the modules that they are in: unlike `go mod download`, no others. */
-function listPackages(options: GoBuild): ProcessPromise {
+function listPackages(options: GoBuild, signal?: AbortSignal): ProcessPromise {
   const { packages, tags } = resultOf(options);
-  return goIn(options)`go list -deps -tags ${tags.join(",")} ${packages}`;
+  return goIn(options)({ signal })`go list -deps -tags ${tags.join(",")} ${packages}`;
 }
 
 /** Runs commands in a build's wrapper module. */
@@ -71,20 +71,15 @@ const goIn = ({ module, noSumDb = [] }: GoBuild, env: NodeJS.ProcessEnv = {}) =>
  */
 export function downloadAhead(builds: GoBuild[]): () => void {
   const waiting = builds.filter((one) => !isGoBuilt(one));
-  let ended = false;
-  let current: ProcessPromise | undefined;
+  const end = new AbortController();
   const all = async () => {
     for (const one of waiting) {
-      if (ended) return;
-      current = listPackages(one).nothrow();
-      await current;
+      if (end.signal.aborted) return;
+      await listPackages(one, end.signal).nothrow();
     }
   };
   all().catch(() => {});
-  return () => {
-    ended = true;
-    current?.kill().catch(() => {});
-  };
+  return () => end.abort();
 }
 
 /** Whether the commands of a module have been built already, from these sources. */

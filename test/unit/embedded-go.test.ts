@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
@@ -40,11 +40,24 @@ test("modules of the next builds are downloaded one after the other, also past o
   );
 });
 
+const isSleeping = (pid: string) =>
+  existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\u000061\u0000";
+
 test("ended, no more are downloaded", async () => {
-  const asked = fakeGo("exec sleep 60");
+  const asked = fakeGo("exec sleep 61");
   const end = downloadAhead([{ module: "etcd" }, { module: "pause" }]);
   await vi.waitFor(() => expect(asked()).toHaveLength(1), 5000);
-  end();
+  expect(end).not.toThrow();
   await new Promise((done) => setTimeout(done, 300));
   expect(asked()).toHaveLength(1);
+  expect(readdirSync("/proc").filter(isSleeping)).toEqual([]);
+});
+
+test("there is nothing to end once all has been downloaded", async () => {
+  const asked = fakeGo();
+  const end = downloadAhead([{ module: "etcd" }]);
+  await vi.waitFor(() => expect(asked()).toHaveLength(1), 5000);
+  await new Promise((done) => setTimeout(done, 300));
+  expect(end).not.toThrow();
+  expect(downloadAhead([])).not.toThrow();
 });
