@@ -66,7 +66,7 @@ const groups: Record<GroupName, Group> = {
     functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
     isBuilt: isGitopsBuilt,
-    time: () => "about a quarter of an hour on 2 cores",
+    time: () => "about ten minutes on 2 cores",
     go: gitopsBuilds,
   },
   /** What such a platform may have besides, and no function asks for. */
