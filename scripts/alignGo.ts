@@ -4,7 +4,7 @@
 //   npm run align-go
 //
 // Run it after changing a version in one of their go.mod, then `npm run test:unit`. It needs Go and the module proxy.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -62,10 +62,11 @@ async function align(): Promise<boolean> {
   let changed = false;
   for (const [name, paths] of required) {
     const go = $({ cwd: join(folder, name), env: outside });
-    const before = (await go`cat go.mod`).stdout;
+    const text = () => readFileSync(join(folder, name, "go.mod"), "utf8");
+    const before = text();
     await go`go mod edit ${paths.map((path) => `-require=${path}@${versions.get(path)}`)}`;
     await go`go mod tidy`;
-    if ((await go`cat go.mod`).stdout !== before) changed = true;
+    if (text() !== before) changed = true;
   }
   return changed;
 }

@@ -1,11 +1,11 @@
 // What takes long and few calls need. It is built when something asks for it, and is in the mirror from then on.
 import type { Call } from "../../wrapper/types.js";
-import { type GoBuild, goBuild } from "./go.js";
+import { type GoBuild, goBuild, isGoBuilt } from "./go.js";
 import type { GroupName } from "./images.js";
 import { preflightProviders } from "./preflight.js";
 import { isPythonBuilt, pythonPackages } from "./python.js";
-import { addonBuilds, gitopsBuilds, isAddonsBuilt, isGitopsBuilt } from "./recipes/gitops.js";
-import { isProviderBuilt, providerBuilds, providers } from "./recipes/terraform.js";
+import { addonBuilds, gitopsBuilds } from "./recipes/gitops.js";
+import { providerBuilds, providers } from "./recipes/terraform.js";
 import { say, seconds } from "./steps.js";
 
 type Group = {
@@ -15,7 +15,6 @@ type Group = {
   functionsWithAws?: string[];
   /** What it is, as the start of a sentence. */
   parts: string;
-  isBuilt: () => boolean;
   /** How long it takes, or an error when this machine is too small for it. */
   time: () => string;
   /** The Python packages that it installs, by their folder in embedded/python. */
@@ -24,7 +23,7 @@ type Group = {
   go?: GoBuild[];
 };
 
-const areProvidersBuilt = () => providers.every(isProviderBuilt);
+const areProvidersBuilt = () => providerBuilds.every(isGoBuilt);
 
 const groups: Record<GroupName, Group> = {
   /** Terraform's providers and the policy scan. */
@@ -44,7 +43,6 @@ const groups: Record<GroupName, Group> = {
     ],
     functionsWithAws: ["promote"],
     parts: `Terraform's providers (${providers.map(({ name }) => name).join(", ")}) and checkov`,
-    isBuilt: () => areProvidersBuilt() && isPythonBuilt("checkov"),
     time: () => {
       if (areProvidersBuilt()) return "a few minutes";
       preflightProviders();
@@ -57,7 +55,6 @@ const groups: Record<GroupName, Group> = {
   simulator: {
     functions: ["test-infra"],
     parts: "moto, the simulated AWS",
-    isBuilt: () => isPythonBuilt("moto"),
     time: () => "a few minutes",
     python: "moto",
   },
@@ -65,7 +62,6 @@ const groups: Record<GroupName, Group> = {
   gitops: {
     functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
-    isBuilt: isGitopsBuilt,
     time: () => "about ten minutes on 2 cores",
     go: gitopsBuilds,
   },
@@ -73,13 +69,17 @@ const groups: Record<GroupName, Group> = {
   addons: {
     functions: [],
     parts: "kube-router, External Secrets and Traefik",
-    isBuilt: isAddonsBuilt,
     time: () => "up to half an hour on 2 cores",
     go: addonBuilds,
   },
 };
 
 const names = Object.keys(groups) as GroupName[];
+
+function isBuilt(name: GroupName): boolean {
+  const { python, go = [] } = groups[name];
+  return go.every(isGoBuilt) && (!python || isPythonBuilt(python));
+}
 
 /** The groups that a call of one of the module's functions needs. */
 export const groupsFor = (call: Call) =>
@@ -89,19 +89,18 @@ export const groupsFor = (call: Call) =>
   });
 
 /** The groups of which all has been built, from today's sources. */
-export const builtGroups = () => names.filter((name) => groups[name].isBuilt());
+export const builtGroups = () => names.filter(isBuilt);
 
 /** Every group, for a person: what it is, and how to have it. */
 export const groupStates = () =>
   names.map(
-    (name) =>
-      `${groups[name].parts}: ${groups[name].isBuilt() ? "built" : `not built (\`./daggerw engine ${name}\` does)`}`,
+    (name) => `${groups[name].parts}: ${isBuilt(name) ? "built" : `not built (\`./daggerw engine ${name}\` does)`}`,
   );
 
 /** Builds what is missing of a group; says why now, and how long it takes. */
 export async function buildGroup(name: GroupName, why: string): Promise<void> {
-  const { parts, isBuilt, time, python, go = [] } = groups[name];
-  if (isBuilt()) return;
+  const { parts, time, python, go = [] } = groups[name];
+  if (isBuilt(name)) return;
   say(`${parts} are built once, ${why}: ${time()}.`);
   const started = Date.now();
   if (python) await pythonPackages(python);
@@ -111,5 +110,8 @@ export async function buildGroup(name: GroupName, why: string): Promise<void> {
 
 /** What a group compiles, in that order. */
 export const buildsOf = (name: GroupName) => groups[name].go ?? [];
+
+/** What all groups compile. */
+export const groupBuilds = () => names.flatMap(buildsOf);
 
 export const partsOf = (name: GroupName) => groups[name].parts;

@@ -61,9 +61,11 @@ function listPackages(options: GoBuild, signal?: AbortSignal): ProcessPromise {
   return goIn(options)({ signal })`go list -deps -tags ${tags.join(",")} ${packages}`;
 }
 
+const folderOf = (module: string) => join(embeddedDir, "go", module);
+
 /** Runs commands in a build's wrapper module. */
 const goIn = ({ module, noSumDb = [] }: GoBuild, env: NodeJS.ProcessEnv = {}) =>
-  $({ cwd: join(embeddedDir, "go", module), env: { ...goEnvironment(noSumDb), ...env }, quiet: true });
+  $({ cwd: folderOf(module), env: { ...goEnvironment(noSumDb), ...env }, quiet: true });
 
 /**
  * Downloads the modules of builds that are still to be made, while the compilers of the first have no use for the network.
@@ -90,9 +92,8 @@ export function isGoBuilt(options: GoBuild): boolean {
 
 /** A build's result by name and inputs, with what it is left to default to. */
 function resultOf({ module, packages = ["tool"], tags = [], ldflags = "-s -w", name = `go-${module}` }: GoBuild) {
-  const dir = join(embeddedDir, "go", module);
-  const inputs = { files: [dir], values: [goVersion(), packages, tags, ldflags] };
-  return { name, inputs, dir, packages, tags, ldflags };
+  const inputs = { files: [folderOf(module)], values: [goVersion(), packages, tags, ldflags] };
+  return { name, inputs, packages, tags, ldflags };
 }
 
 /** Waits for `go build -v`, which names each package that it compiles, and tells how many it has named. */

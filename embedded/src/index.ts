@@ -7,7 +7,6 @@ import { describeCalls, noteCall, otherCalls } from "./calls.js";
 import { buildGroup, buildsOf, groupStates, groupsFor, partsOf } from "./demand.js";
 import {
   engineBinaries,
-  engineBuild,
   engineFiles,
   engineRoot,
   engineSocket,
@@ -21,8 +20,7 @@ import { downloadAhead } from "./go.js";
 import type { GroupName } from "./images.js";
 import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
 import { isBuilt, preflight } from "./preflight.js";
-import { partBuilds } from "./recipes/parts.js";
-import { terraformBuilds } from "./recipes/terraform.js";
+import { commonBuilds } from "./recipes/index.js";
 import { sdkContent } from "./sdk.js";
 import { locked, say, seconds } from "./steps.js";
 
@@ -52,8 +50,7 @@ async function makeReady(groups: GroupName[], why: string) {
     );
   }
   const started = Date.now();
-  const always = fresh ? [engineBuild, ...partBuilds(), ...terraformBuilds] : [];
-  const endDownloads = downloadAhead([...groups.flatMap(buildsOf), ...always]);
+  const endDownloads = downloadAhead([...groups.flatMap(buildsOf), ...(fresh ? commonBuilds() : [])]);
   try {
     // Outside of the lock: calls that need nothing of it must not wait for it.
     for (const name of groups) await buildGroup(name, why);

@@ -6,14 +6,12 @@ import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { type ImageName, images as table } from "../../pipeline/src/images.js";
 import { cache, embeddedDir } from "./cache.js";
-import { builtGroups } from "./demand.js";
+import { builtGroups, groupBuilds } from "./demand.js";
 import { goVersion } from "./go.js";
 import { type Blob, type GroupName, parseReference, type Recipe, store } from "./images.js";
 import { alive, endProcess, filesOf, readPid, untilItAnswers } from "./process.js";
-import { gitopsModules } from "./recipes/gitops.js";
-import { recipes } from "./recipes/index.js";
+import { commonBuilds, recipes } from "./recipes/index.js";
 import { tools } from "./recipes/parts.js";
-import { providers } from "./recipes/terraform.js";
 import { built, locked, step } from "./steps.js";
 
 const START_TIMEOUT_MS = 20_000;
@@ -45,12 +43,7 @@ export function images(): Promise<string> {
     ...from("src/recipes", "src/images.ts", "src/debian.ts", "src/go.ts", "src/node.ts", "src/python.ts", "python"),
     ...from("src/engine.ts", "src/sdk.ts", "sdk"), // the engine's own image
     join(embeddedDir, "..", "pipeline", "package-lock.json"),
-    ...["engine", "kubernetes", "etcd", "tools", "pause", "terraform", "tflint"].map((name) =>
-      join(embeddedDir, "go", name),
-    ),
-    ...[...providers.map(({ name }) => `provider-${name}`), ...gitopsModules].map((name) =>
-      join(embeddedDir, "go", name),
-    ),
+    ...[...commonBuilds(), ...groupBuilds()].map(({ module }) => join(embeddedDir, "go", module)),
   ];
   return built(
     "registry",

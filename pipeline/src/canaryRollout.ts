@@ -44,8 +44,7 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
     if (arrived) return (await lookAtRollout(api, primaryOf(options))).result && true;
     if (trouble?.bearableSeconds === 0) throw failure(withPods(trouble, unready));
     const pods = await lookAtRollout(api, { namespace, deployment: name, clock });
-    // Flagger ends the pods of a version that it gives up, and what they said with them.
-    if (view.target?.spec?.replicas !== 0) unready = pods.unready;
+    unready = pods.unready ?? unready;
     return undefined;
   };
   const timeout = () =>

@@ -408,8 +408,7 @@ class Chain {
         ...(podPatience && { patience: podPatience }),
         ...(clock && { clock }),
       });
-      // Flagger ends the pods of a version that it gives up, and what they said with them.
-      if (name === this.deployment && deployment.spec?.replicas !== 0) this.unready = unready;
+      if (name === this.deployment) this.unready = unready ?? this.unready;
       const isIdle = result !== undefined && deployment.spec?.replicas === 0;
       const where = isIdle ? "has no replicas: Flagger has scaled it down" : standing;
       return { ...base, arrived: result !== undefined, text: `${running ?? "?"}: ${where}` };

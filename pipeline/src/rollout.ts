@@ -83,20 +83,21 @@ export async function waitForRollout(api: RolloutApi, options: RolloutOptions): 
 /**
  * Looks once at a Deployment's rollout, by the rules of `waitForRollout`.
  *
- * @returns where it stands, in words, what new pods that are not ready say, and the result when it is out
+ * @returns where it stands, in words, what new pods that are not ready say (nothing when it is scaled down: Flagger ends the pods of a
+ *   version that it gives up, so what they said before is to be kept), and the result when it is out
  * @throws RolloutFailure as `waitForRollout` does, but for its timeout
  */
 export async function lookAtRollout(
   api: RolloutApi,
   options: Omit<RolloutOptions, "log" | "timeoutSeconds">,
-): Promise<{ standing: string; unready: readonly string[]; result?: RolloutResult }> {
+): Promise<{ standing: string; unready?: readonly string[]; result?: RolloutResult }> {
   let standing = "";
   const log: Log = (line) => {
     standing = line.replace(/^Deployment \S+: /, "");
   };
   const rollout = new Rollout(api, { ...options, timeoutSeconds: 0, log });
   const result = await rollout.poll();
-  return { standing, unready: rollout.unready(), ...(result && { result }) };
+  return { standing, ...(!rollout.isScaledDown() && { unready: rollout.unready() }), ...(result && { result }) };
 }
 
 /** How `pollUntil` waits, and what it says and throws. */
@@ -192,6 +193,10 @@ class Rollout {
   /** What the pods of the new version that are not ready say. */
   unready(): string[] {
     return this.said((this.last?.newPods ?? []).filter((pod) => !isReady(pod)));
+  }
+
+  isScaledDown(): boolean {
+    return this.last?.deployment.spec?.replicas === 0;
   }
 
   private async look(): Promise<Snapshot> {

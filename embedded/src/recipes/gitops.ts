@@ -2,7 +2,7 @@
 // network policies, and a git server.
 import { type ImageName, images } from "../../../pipeline/src/images.js";
 import { debianBase, debianRoot } from "../debian.js";
-import { type GoBuild, goBuild, isGoBuilt } from "../go.js";
+import { type GoBuild, goBuild } from "../go.js";
 import {
   type Blob,
   type Entry,
@@ -71,13 +71,6 @@ export const gitopsBuilds = [metricsServer, flagger, prometheus, flux];
 
 /** What is built besides: large, and seldom asked for. */
 export const addonBuilds = [kubeRouter, traefik, externalSecrets];
-
-/** Their wrapper modules: folders in embedded/go. */
-export const gitopsModules = [...gitopsBuilds, ...addonBuilds].map(({ module }) => module);
-
-export const isGitopsBuilt = () => gitopsBuilds.every(isGoBuilt);
-
-export const isAddonsBuilt = () => addonBuilds.every(isGoBuilt);
 
 const demanded = (layers: () => Promise<Blob[]>, config?: ImageConfig, by: GroupName = "gitops"): Recipe => ({
   demanded: { by, layers },

@@ -2,7 +2,8 @@
 import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageName } from "../../../pipeline/src/images.js";
-import { goRoot, goVersion } from "../go.js";
+import { engineBuild } from "../engine.js";
+import { type GoBuild, goRoot, goVersion } from "../go.js";
 import { type Recipe, treeLayer } from "../images.js";
 import { daggerEngine } from "./engine.js";
 import { gitopsRecipes } from "./gitops.js";
@@ -14,14 +15,18 @@ import {
   etcd,
   kubernetes,
   nodePackages,
+  partBuilds,
   pause,
   staticLayer,
   tools,
 } from "./parts.js";
 import { pythonCommand, pythonLayers } from "./python.js";
-import { providerLayers, terraform, terraformPackages, tflint } from "./terraform.js";
+import { providerLayers, terraform, terraformBuilds, terraformPackages, tflint } from "./terraform.js";
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What is compiled for every machine, in that order; the rest is of the groups of `src/demand.ts`. */
+export const commonBuilds = (): GoBuild[] => [engineBuild, ...partBuilds(), ...terraformBuilds];
 
 /** A command of Kubernetes' control plane, where its image has it. */
 const controlPlane = (name: string): Recipe => ({

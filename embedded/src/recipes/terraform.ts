@@ -1,6 +1,6 @@
 // Terraform, its linter, and its providers, which the provider registry would give otherwise.
 import { debianBase, debianRoot } from "../debian.js";
-import { type GoBuild, goArch, goBuild, isGoBuilt } from "../go.js";
+import { type GoBuild, goArch, goBuild } from "../go.js";
 import { type Blob, rootLayer } from "../images.js";
 import { binaries, stamp } from "./parts.js";
 
@@ -56,8 +56,6 @@ const providerBuild = ({ name, version, variable, atOnce, ownCache }: Provider):
 export const providerBuilds = providers.map(providerBuild);
 
 export const provider = (one: Provider) => goBuild(providerBuild(one));
-
-export const isProviderBuilt = (one: Provider) => isGoBuilt(providerBuild(one));
 
 /** Where Terraform looks for providers without being told to: its "implied local mirror". */
 export function providerPath({ name, version }: Provider): string {

@@ -26,6 +26,21 @@ mock_provider "aws" {
 
 variables {
   region = "eu-west-1"
+
+  # For the runs that adopt. A mocked provider imports nothing, so all of dev's is missing but the OIDC provider.
+  adopt_missing = [
+    "bucket",
+    "lock-table",
+    "key",
+    "role/helloworld-deploy-dev",
+    "policy/helloworld-boundary-dev",
+    "policy/helloworld-deploy-dev-cluster",
+    "policy/helloworld-deploy-dev-fence",
+    "policy/helloworld-deploy-dev-identity",
+    "policy/helloworld-deploy-dev-network",
+    "policy/helloworld-deploy-dev-services",
+    "policy/helloworld-deploy-dev-state",
+  ]
 }
 
 run "names" {
@@ -87,7 +102,6 @@ run "no_plan_role" {
   }
 }
 
-# A mocked provider imports nothing, so all the rest is missing.
 run "adopts_no_provider_of_others" {
   command = plan
 
@@ -99,19 +113,6 @@ run "adopts_no_provider_of_others" {
   variables {
     environments = ["dev"]
     adopt        = true
-    adopt_missing = [
-      "bucket",
-      "lock-table",
-      "key",
-      "role/helloworld-deploy-dev",
-      "policy/helloworld-boundary-dev",
-      "policy/helloworld-deploy-dev-cluster",
-      "policy/helloworld-deploy-dev-fence",
-      "policy/helloworld-deploy-dev-identity",
-      "policy/helloworld-deploy-dev-network",
-      "policy/helloworld-deploy-dev-services",
-      "policy/helloworld-deploy-dev-state",
-    ]
   }
 
   expect_failures = [data.aws_iam_openid_connect_provider.adopted]
@@ -124,19 +125,6 @@ run "adopts_no_given_provider" {
     adopt        = true
     provider_arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
     environments = ["dev"]
-    adopt_missing = [
-      "bucket",
-      "lock-table",
-      "key",
-      "role/helloworld-deploy-dev",
-      "policy/helloworld-boundary-dev",
-      "policy/helloworld-deploy-dev-cluster",
-      "policy/helloworld-deploy-dev-fence",
-      "policy/helloworld-deploy-dev-identity",
-      "policy/helloworld-deploy-dev-network",
-      "policy/helloworld-deploy-dev-services",
-      "policy/helloworld-deploy-dev-state",
-    ]
   }
 
   assert {
