@@ -1,4 +1,5 @@
 import type { Container, Directory } from "@dagger.io/dagger";
+import { refuseProtected } from "./deletionProtection.js";
 import { exec, type Outcome } from "./exec.js";
 import { checkPlanAccount, checkPlanFolder, PLAN_FILE, platformStack, type TerraformRun } from "./plan.js";
 import { formatSeconds } from "./report.js";
@@ -12,15 +13,16 @@ import { diagnostics } from "./terraformErrors.js";
  *
  * @param openSession opens the AWS session; called only when the plan itself is good
  * @returns what was applied, in Markdown
- * @throws Error when the plan is of another environment, code or account, or stale, when the state is locked, or when a
- *   resource failed: then it says that what was made is in the state
+ * @throws Error when the plan is of another environment, code or account, or stale, or replaces a protected cluster, when the state is
+ *   locked, or when a resource failed: then it says that what was made is in the state
  */
 export async function applyPlan(
   run: Omit<TerraformRun, "session">,
   folder: Directory,
   openSession: () => Promise<TerraformRun["session"]>,
 ): Promise<string> {
-  const about = await checkPlanFolder(folder, run.environment, run.source);
+  const { about, json } = await checkPlanFolder(folder, run.environment, run.source);
+  refuseProtected(json, run.environment);
   const session = await openSession();
   checkPlanAccount(about, session);
   const stack = platformStack({ ...run, session });

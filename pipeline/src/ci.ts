@@ -7,7 +7,7 @@ import { onCluster } from "./cluster.js";
 import { type Delivery, type Published, publishTag } from "./delivery.js";
 import { deploy, prepareNamespace, type Target, targetOf } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
-import { type EnvironmentEntry, environment } from "./environments.js";
+import { type EnvironmentEntry, type EnvironmentName, environment } from "./environments.js";
 import { type Clone, cloneAhead, type TagCommit } from "./git.js";
 import {
   bringOut,
@@ -64,8 +64,7 @@ export interface CiResult {
  * @throws StepFailure with every cause and the table; prod's release file is unchanged then
  */
 export async function ci(options: CiOptions): Promise<CiResult> {
-  if (options.environment.name === "prod" && options.delivery)
-    throw new Error("prod gets a tag by `ci --env dev` and `promote`: --git-token does not go with --env prod.");
+  refuseToken(options);
   warmUp();
   const { source, tag, log } = options;
   const isLocal = options.environment.name === "local";
@@ -98,6 +97,18 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   return { report, ...value };
 }
 
+/** @throws Error when commits would be made for an environment whose runs are no way to prod */
+function refuseToken({ environment: { name }, kubeconfig, delivery }: CiOptions): void {
+  if (!delivery) return;
+  if (name === "prod")
+    throw new Error("prod gets a tag by `ci --env dev` and `promote`: --git-token does not go with --env prod.");
+  if (name === "local" && kubeconfig)
+    throw new Error(
+      "What passes on a cluster of your own is no proof for prod: --git-token does not go with --env local and a --kubeconfig. " +
+        "Leave --git-token out; or, for a cluster that Flux runs from git, use --env dev.",
+    );
+}
+
 /** Whether the run has a node of its own. */
 const bootsNode = ({ environment, kubeconfig }: Pick<CiOptions, "environment" | "kubeconfig">) =>
   environment.name === "local" && !kubeconfig;
@@ -109,6 +120,13 @@ type Open = Target & {
   readonly platform?: ThrowawayPlatform;
   lastWords(): Promise<string>;
   stop(): Promise<void>;
+};
+
+/** How a tag comes to an environment that Flux runs. */
+const WAY: Readonly<Record<EnvironmentName, string>> = {
+  local: "use --env dev, with --git-token",
+  dev: `give --git-token, with which the tag is committed to ${environment("dev").releaseFile}`,
+  prod: "a tag comes to prod by `ci --env dev` and `promote`",
 };
 
 /** The environment's cluster; what is only looked at needs no stop. */
@@ -126,11 +144,9 @@ async function open(
   const target = await targetOf(kubeconfig, entry, aws);
   const byFlux = await followsGit(target.api, entry, delivery?.remote);
   if (byFlux && !delivery) {
-    const way =
-      entry.name === "prod"
-        ? "a tag comes to prod by `ci --env dev` and `promote`"
-        : `give --git-token, with which the tag is committed to ${entry.releaseFile}`;
-    throw new Error(`Flux runs ${entry.name} from git, and would undo what Helm does: ${way}. Nothing was changed.`);
+    throw new Error(
+      `Flux runs ${entry.name} from git, and would undo what Helm does: ${WAY[entry.name]}. Nothing was changed.`,
+    );
   }
   note(byFlux ? "Flux follows git" : "no Flux: Helm deploys");
   const ahead = delivery && { ...delivery, clone: cloneAhead(delivery.remote) };

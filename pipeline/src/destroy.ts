@@ -1,7 +1,7 @@
 import { applyFile } from "./apply.js";
+import { checkProtection } from "./deletionProtection.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { doesNothing, makePlan, platformStack, type TerraformRun } from "./plan.js";
-import type { PlanJson } from "./planJson.js";
 import { toMarkdown } from "./report.js";
 import { runSteps } from "./steps.js";
 
@@ -33,30 +33,5 @@ export function checkConfirmation(environment: EnvironmentEntry, confirm: string
     confirm === undefined
       ? "Destroying prod removes its cluster and all that runs in it. To mean it, type its name: --confirm prod"
       : `--confirm ${JSON.stringify(confirm)} is not the environment's name. Nothing was destroyed.`,
-  );
-}
-
-/**
- * AWS refuses to delete a protected cluster only when its turn comes: load balancers, charts and nodes are gone by then.
- *
- * @throws Error with the calls that turn the protection off, when the plan deletes or replaces such a cluster
- */
-export function checkProtection({ resource_changes = [] }: PlanJson, { name }: EnvironmentEntry): void {
-  const held = resource_changes.filter(({ type, change: { actions, before } }) => {
-    const { deletion_protection: isOn } = (before ?? {}) as { deletion_protection?: unknown };
-    return type === "aws_eks_cluster" && actions.includes("delete") && isOn === true;
-  });
-  if (held.length === 0) return;
-  const confirmed = name === "prod" ? " --confirm prod" : "";
-  throw new Error(
-    [
-      `Nothing was destroyed: EKS's deletion protection of ${held.map(({ address }) => address).join(", ")} is on. AWS would refuse ` +
-        "to delete the cluster, after its load balancers, charts and nodes are gone.",
-      "Turn it off first, with the other --vars as they were applied:",
-      `  dagger call plan --env ${name} --vars deletion_protection=false export --path plan`,
-      `  dagger call apply --env ${name} --plan plan`,
-      "Then, with the same --vars:",
-      `  dagger call destroy --env ${name}${confirmed} --vars deletion_protection=false`,
-    ].join("\n"),
   );
 }

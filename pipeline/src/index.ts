@@ -24,9 +24,10 @@ import { check, checkInfra } from "./check.js";
 import { ci } from "./ci.js";
 import { keptCluster, keptKubeconfig, removeState } from "./cluster.js";
 import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./clusterDrift.js";
+import { checkProtection } from "./deletionProtection.js";
 import { type Delivery, followedBy, type Published, promotionBranch, publishTag, remoteOf } from "./delivery.js";
 import { deploy, prepareNamespace, refuseFlux, targetOf } from "./deployment.js";
-import { checkConfirmation, checkProtection, destroyEnvironment } from "./destroy.js";
+import { checkConfirmation, destroyEnvironment } from "./destroy.js";
 import { failAsDrifted, findDrift } from "./drift.js";
 import { eksKubeconfigOf } from "./eks.js";
 import { endToEnd } from "./endToEnd.js";
@@ -599,7 +600,7 @@ export class HelloworldInfrastructure {
 
   /**
    * Applies exactly a plan that was made and reviewed before. Refuses it when it is of another environment, account or commit,
-   * or when the state has changed since.
+   * when the state has changed since, or when it replaces a cluster whose deletion protection is on.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" apply --env dev --plan plan
    * @param env dev or prod

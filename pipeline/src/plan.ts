@@ -111,19 +111,20 @@ export const PLAN_FILE = FILES.plan;
 /**
  * Checks that a plan folder is whole, and of this environment and this code, before anything is started.
  *
+ * @returns of what it is, and what it would do
  * @throws Error that says which of these it is not, and what to do
  */
 export async function checkPlanFolder(
   folder: Directory,
   environment: EnvironmentEntry,
   source: Directory,
-): Promise<About> {
+): Promise<{ about: About; json: PlanJson }> {
   const again = `Make a new plan and review it: dagger call plan --env ${environment.name} export --path plan`;
   const entries = await folder.entries();
-  const missing = [FILES.plan, FILES.about].filter((file) => !entries.includes(file));
+  const missing = [FILES.plan, FILES.json, FILES.about].filter((file) => !entries.includes(file));
   if (missing.length > 0)
     throw new Error(`--plan is no folder that \`plan\` has made: it has no ${missing.join(" and no ")}. ${again}`);
-  const about = parseAbout(await folder.file(FILES.about).contents(), again);
+  const about = await readJson<About>(folder, FILES.about, again);
   if (about.environment !== environment.name)
     throw new Error(
       `--plan was made for ${about.environment}, not for ${environment.name}. Nothing was applied. ${again}`,
@@ -136,7 +137,7 @@ export async function checkPlanFolder(
     throw new Error(
       `${FILES.plan} is not the file that its ${FILES.about} describes: it was changed or cut off. ${again}`,
     );
-  return about;
+  return { about, json: await readJson<PlanJson>(folder, FILES.json, again) };
 }
 
 /** @throws Error when the plan is of another account than the session */
@@ -147,11 +148,12 @@ export function checkPlanAccount(about: About, session: AwsSession): void {
   );
 }
 
-function parseAbout(text: string, again: string): About {
+async function readJson<T>(folder: Directory, file: string, again: string): Promise<T> {
+  const text = await folder.file(file).contents();
   try {
-    return JSON.parse(text) as About;
+    return JSON.parse(text) as T;
   } catch {
-    throw new Error(`${FILES.about} of --plan is broken JSON. ${again}`);
+    throw new Error(`${file} of --plan is broken JSON. ${again}`);
   }
 }
 

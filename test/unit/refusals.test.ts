@@ -2,6 +2,10 @@
 import type { Directory, Secret } from "@dagger.io/dagger";
 import { beforeEach, expect, it, vi } from "vitest";
 import { applyFile } from "../../pipeline/src/apply.js";
+import { ci } from "../../pipeline/src/ci.js";
+import { refuseProtected } from "../../pipeline/src/deletionProtection.js";
+import type { Delivery } from "../../pipeline/src/delivery.js";
+import { environment } from "../../pipeline/src/environments.js";
 import { HelloworldInfrastructure } from "../../pipeline/src/index.js";
 import { makePlan } from "../../pipeline/src/plan.js";
 import type { ResourceChange } from "../../pipeline/src/planJson.js";
@@ -58,10 +62,35 @@ it("plan without --destroy shows also what would replace a protected cluster", a
   expect(await module.plan("prod")).toBe("the plan");
 });
 
+it.each([[["delete", "create"]], [["create", "delete"]], [["delete"]]])(
+  "apply refuses a plan that takes a protected cluster away (%j)",
+  (actions) => {
+    const refused = () => refuseProtected({ resource_changes: [cluster(actions, true)] }, environment("prod"));
+    expect(refused).toThrow(/^Nothing was applied: --plan deletes or replaces module\.eks\.aws_eks_cluster\.this/);
+    expect(refused).toThrow("dagger call plan --env prod --vars deletion_protection=false export --path plan");
+  },
+);
+
+it("apply takes a plan that changes a protected cluster, or replaces one without protection", () => {
+  const changes = [cluster(["update"], true), cluster(["delete", "create"], false), cluster(["create"])];
+  expect(refuseProtected({ resource_changes: changes }, environment("prod"))).toBeUndefined();
+});
+
 it("bump refuses local, whose release file is dev's", async () => {
   await expect(module.bump("local", "v0.2.0")).rejects.toThrow(
     "local has no release file of its own: it runs what clusters/dev/release.yaml says. Use dev or prod.",
   );
+});
+
+it.each([
+  ["prod", /prod gets a tag by `ci --env dev` and `promote`/],
+  [
+    "local",
+    /on a cluster of your own is no proof for prod: --git-token does not go with --env local and a --kubeconfig/,
+  ],
+])("ci commits nothing for %s", async (env, reason) => {
+  const given = { source: {} as Directory, kubeconfig: {} as Secret, delivery: {} as Delivery, log: () => undefined };
+  await expect(ci({ ...given, environment: environment(env), tag: "v0.2.0" })).rejects.toThrow(reason);
 });
 
 it.each([
