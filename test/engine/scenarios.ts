@@ -8,6 +8,10 @@ export function scenarioModule(module: string): string {
   cpSync(join(repository, "dagger.json"), join(module, "dagger.json"));
   for (const name of readdirSync(join(repository, "pipeline")).filter((name) => !/^(node_modules|sdk)$/.test(name)))
     cpSync(join(repository, "pipeline", name), join(module, "pipeline", name), { recursive: true });
-  cpSync(join(repository, "test/engine/scenarios"), join(module, "pipeline/src"), { recursive: true });
+  const isSource = (path: string) => !path.endsWith("tsconfig.json");
+  cpSync(join(repository, "test/engine/scenarios"), join(module, "pipeline/src"), {
+    recursive: true,
+    filter: isSource,
+  });
   return module;
 }
