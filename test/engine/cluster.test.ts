@@ -1,11 +1,12 @@
-// A cluster that somebody keeps: its kubeconfig works from this host, with RBAC and real certificates.
+// A cluster that somebody keeps: its kubeconfig works from this host, with RBAC and real certificates, and calls act on it.
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:https";
 import { connect } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parse } from "yaml";
-import { call, type Running, repository as root, start } from "./daggerw.js";
+import { parse, stringify } from "yaml";
+import { call, daggerw, type Running, repository as root, start } from "./daggerw.js";
 
 const PORT = 6443;
 const { repository } = parse(readFileSync(join(root, "appManifests/values.yaml"), "utf8")).image;
@@ -17,6 +18,7 @@ const kernelSettings = () =>
   );
 const kernelBefore = kernelSettings();
 let cluster: Running | undefined;
+let kubeconfig = "";
 let access: ReturnType<typeof accessOf>;
 
 // Where nothing is cached yet the sample application and the node's images are built first.
@@ -42,7 +44,8 @@ async function reachable(deadline: AbortSignal): Promise<boolean> {
     // A call for the kubeconfig costs more than a look whether the tunnel is there.
     if (!(await listening())) continue;
     // It may still be that of a cluster before: it is this one's when its API server takes it.
-    access = accessOf((await call("kubeconfig", "plaintext")).stdout);
+    kubeconfig = (await call("kubeconfig", "plaintext")).stdout;
+    access = accessOf(kubeconfig);
     if (access && (await api("GET", "/readyz").catch(() => undefined))?.status === 200) return true;
   }
   return false;
@@ -154,6 +157,45 @@ describe("cluster up", () => {
     expect((await api("POST", "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", { body })).status).toBe(
       201,
     );
+  });
+});
+
+describe("calls with a kubeconfig", () => {
+  /** With an address of this machine that others reach too: the engine is another one. */
+  function asOthersReachIt(): string {
+    const config = parse(kubeconfig);
+    const addresses = Object.values(networkInterfaces()).flatMap((of) => of ?? []);
+    const own = addresses.find(({ family, internal }) => family === "IPv4" && !internal);
+    Object.assign(config.clusters[0].cluster, {
+      server: `https://${own?.address}:${PORT}`,
+      "tls-server-name": "kubernetes",
+    });
+    return stringify(config);
+  }
+
+  const on = (...args: string[]) =>
+    daggerw(["-s", "call", ...args, "--env", "local", "--kubeconfig", "env:GIVEN"], { GIVEN: asOthersReachIt() });
+
+  it("deploy a tag, check it end to end, and show how it stands", async () => {
+    const deployed = await on("deploy", "--tag", "v0.2.0");
+    expect(deployed).toMatchObject({ exitCode: 0 });
+    expect(deployed.stdout).toMatch(/\| deploy v0\.2\.0 +\| passed +\|[^|]*\| 1 replicas/);
+
+    const checked = await on("end-to-end", "--tag", "v0.2.0");
+    expect(checked.stdout).toMatch(/^HTTP 200 from v0\.2\.0 in \d+ ms on port 8080/);
+    const another = await on("end-to-end");
+    expect(another.exitCode).not.toBe(0);
+    expect(another.stderr).toMatch(/answers as v0\.2\.0, expected v0\.1\.0/);
+
+    const { exitCode, stdout } = await on("status");
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/v0\.1\.0[\s\S]*v0\.2\.0/);
+  });
+
+  it("say that a cluster without Flux has no commit to drift from", async () => {
+    const { exitCode, stderr } = await on("cluster-drift");
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/Flux/);
   });
 });
 

@@ -27,6 +27,14 @@ describe("Flux on the node", () => {
     expect(results.mended).toBe("out");
   });
 
+  it("is refused by git with the secret to renew, and takes the commit with the right password", () => {
+    expect(results["git refuses Flux"]).toMatch(/^GitRepository flux-system\/flux-system can't come good/);
+    expect(results["git refuses Flux"]).toMatch(
+      /The git server refuses Flux's credentials for https:\/\/github\.com\/.*renew the secret flux-system in flux-system/s,
+    );
+    expect(results["git refuses Flux"]).not.toContain("wrong-password-1234");
+  });
+
   it("takes a commit that came before the git server was away for 20 s, once it is back", () => {
     expect(results["the git server is away for 20 s"]).toEqual({
       tag: "v0.1.0",
@@ -90,6 +98,14 @@ describe("a release that is disturbed", () => {
       drift: ["| HelmRelease helloworld/helloworld | `spec.suspend` | not set | true |"],
       tag: "v0.2.0",
       after: [],
+    });
+  });
+
+  it("is told that the registry refuses to give its image, and no request fails when the tag before comes back", () => {
+    expect(results["the registry refuses"]).toEqual({
+      told: expect.stringMatching(/can't come good[\s\S]*401[\s\S]*ghcr-secret/),
+      tag: "v0.2.0",
+      summary: noneFailed,
     });
   });
 

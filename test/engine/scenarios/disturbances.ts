@@ -13,6 +13,7 @@ import { commitFile, commitTag, gitContainer, runGit } from "./git.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import type { Cluster, ObjectReference } from "./kubernetes.js";
 import type { ThrowawayPlatform } from "./platform.js";
+import type { RegistryLogin } from "./pullSecret.js";
 import { setTag } from "./release.js";
 import { statusOf } from "./status.js";
 import { realClock } from "./steps.js";
@@ -25,12 +26,23 @@ const secondsSince = (moment: number) => (Date.now() - moment) / 1000;
 
 const release = helmReleaseOf(local);
 
-export async function disturbances(platform: ThrowawayPlatform, registryAway: AwaySwitch, note: Note): Promise<void> {
+/** The registry of the application's images: how it goes away, and who may pull. */
+export interface DisturbedRegistry {
+  readonly away: AwaySwitch;
+  readonly login: RegistryLogin | undefined;
+}
+
+export async function disturbances(
+  platform: ThrowawayPlatform,
+  registry: DisturbedRegistry,
+  note: Note,
+): Promise<void> {
   await note("changed by hand", () => changedByHand(platform.api));
   await note("two tags within a second", () => twoTags(platform));
   await note("helm-controller ends in an upgrade", () => controllerEnds(platform, "v0.1.0"));
   await note("suspended", () => suspended(platform, "v0.2.0"));
-  await note("the registry is away for 20 s", () => registryIsAway(platform, registryAway, "v0.1.0"));
+  await note("the registry refuses", () => registryRefuses(platform, registry.login, ["v0.1.0", "v0.2.0"]));
+  await note("the registry is away for 20 s", () => registryIsAway(platform, registry.away, "v0.1.0"));
 }
 
 // --- by hand ----------------------------------------------------------------------------------------------------------
@@ -201,6 +213,21 @@ async function suspended({ api, git: { remote } }: ThrowawayPlatform, tag: strin
 }
 
 // --- the registry -----------------------------------------------------------------------------------------------------
+
+/** The pull secret's token is revoked: the release is told as one that can't come good. The tag before is brought again, and the token. */
+async function registryRefuses(
+  { api, git: { remote } }: ThrowawayPlatform,
+  login: RegistryLogin | undefined,
+  [tag, before]: [string, string],
+) {
+  if (!login) throw new Error("everybody may pull from the registry");
+  const target = { api, remote, environment: local, log };
+  await api.applyPullSecret(namespace, { ...login, password: "wrong-password-1234" });
+  const told = await releaseThroughGit(target, tag).then(({ release: out }) => `${out.tag} is out`, textOf);
+  await api.applyPullSecret(namespace, login);
+  const { value, summary } = await underLoad(api, local, log, () => releaseThroughGit(target, before));
+  return { told, tag: value.release.tag, summary };
+}
 
 /** The node has both versions by now, and pulls anew all the same: dev always does. */
 async function registryIsAway({ api, git: { remote } }: ThrowawayPlatform, away: AwaySwitch, tag: string) {

@@ -11,13 +11,15 @@ import { disturbances } from "./disturbances.js";
 import { underLoad } from "./endToEnd.js";
 import { environment } from "./environments.js";
 import { exec, uncached } from "./exec.js";
-import { requestSync } from "./flux.js";
+import { requestSync, syncSource } from "./flux.js";
 import { type AwaySwitch, awaySwitch } from "./gate.js";
 import { commitFile, commitTag, type GitRemote } from "./git.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import { gitServerContainer, startedGitServer } from "./gitServer.js";
 import { images } from "./images.js";
+import type { Cluster } from "./kubernetes.js";
 import { startPlatform, type ThrowawayPlatform } from "./platform.js";
+import { pullLogin } from "./registry.js";
 import { waitForRelease } from "./releaseChain.js";
 import { imageRepository } from "./releaseFile.js";
 import { realClock } from "./steps.js";
@@ -45,7 +47,8 @@ export async function gitopsCases(source: Directory, parts: readonly string[]): 
   try {
     await note("installed", async () => (await waitForTag({ api, remote, environment: local, log }, "v0.1.0")).tag);
     if (parts.includes("commits")) await cases(platform, gitAway, note);
-    if (parts.includes("disturbances")) await disturbances(platform, registryAway, note);
+    const disturbed = { away: registryAway, login: await pullLogin(sample) };
+    if (parts.includes("disturbances")) await disturbances(platform, disturbed, note);
   } finally {
     await platform.stop();
   }
@@ -107,6 +110,14 @@ async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note):
     await Promise.all([released(platform, sha), requestSync(api, local, sha, log)]);
     return "out";
   });
+  await note("git refuses Flux", async () => {
+    await givePassword(api, "wrong-password-1234");
+    const { sha } = await commitFile(remote, local.releaseFile, (text) => `${text}# refused\n`, options);
+    const told = await Promise.all([released(platform, sha), requestSync(api, local, sha, log)]).catch(textOf);
+    await givePassword(api, await remote.password.plaintext());
+    await Promise.all([released(platform, sha), requestSync(api, local, sha, log)]);
+    return told;
+  });
   await note("the git server is away for 20 s", async () => {
     const { sha } = await commitTag(remote, local, "v0.1.0", options);
     await away.set(true);
@@ -119,6 +130,12 @@ async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note):
     ]);
     return { tag: release.tag, pushed };
   });
+}
+
+/** Gives Flux another password for the repository. */
+async function givePassword(api: Cluster, password: string): Promise<void> {
+  const { namespace = "", name } = syncSource;
+  await api.patchObject({ apiVersion: "v1", kind: "Secret", namespace, name }, { stringData: { password } });
 }
 
 /** Waits with little patience for what can't come good. */
