@@ -2,6 +2,7 @@
 // starting. What needs AWS or GitHub fails there, as it must.
 import { beforeAll, describe, expect, it } from "vitest";
 import { act, actIsThere, buildAct } from "./act.js";
+import { terraformIsThere } from "./providers.js";
 
 const ROLE = "arn:aws:iam::123456789012:role/helloworld-deploy-dev";
 const secrets = { AWS_ROLE_ARN: ROLE, GHCR_PAT: "ghp_not-a-real-token", GITHUB_TOKEN: "ghs_not-a-real-token" };
@@ -38,7 +39,7 @@ describe.skipIf(!actIsThere()).concurrent("by act", () => {
     expectNoSecret(text);
   });
 
-  it("prod is not promoted to when what it gets could not be shown", async () => {
+  it.skipIf(!terraformIsThere())("prod is not promoted to when what it gets could not be shown", async () => {
     const { jobs, text } = await act({ event: "workflow_dispatch", workflow: "promote.yml", secrets });
     expect(jobs).toEqual({ show: "failed" });
     expectNoSecret(text);
