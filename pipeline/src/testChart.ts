@@ -27,24 +27,26 @@ export async function testChart(source: Directory, { tag, timeoutSeconds, log }:
   const released = await releasedTag(source, local);
   const repository = await imageRepository(source, local);
   const candidate = tag ?? released;
-  const plan = [["lint chart", "cluster"], "install", "helm test", "end to end", "upgrade", "uninstall"];
+  const plan = [["lint chart", "cluster", "image"], "install", ["helm test", "end to end"], "upgrade", "uninstall"];
   const { report } = await runSteps({ title: "Chart tests", plan, log }, async (run) => {
     const registry = await sampleRegistry(source, repository, [released]);
     const [, cluster] = await run.parallel([
       { name: "lint chart", run: async (note) => note(await lintChart(source)) },
       { name: "cluster", run: () => startCluster({ registry, timeoutSeconds, log }) },
+      { name: "image", run: () => requireTag(registry, repository, candidate) },
     ]);
     try {
       await onCluster(run, cluster, async () => {
         const deployment = { source, environment: local, target: cluster, tag: released, timeoutSeconds, log };
         await run.step("install", async (note) => {
-          await requireTag(registry, repository, candidate);
           await prepareNamespace(deployment, registry);
           await deploy(deployment);
           note(released);
         });
-        await run.step("helm test", () => runHelmTests(deployment));
-        await run.step("end to end", async (note) => note(await endToEnd(cluster.api, local, released, log)));
+        await run.parallel([
+          { name: "helm test", run: () => runHelmTests(deployment) },
+          { name: "end to end", run: async (note) => note(await endToEnd(cluster.api, local, released, log)) },
+        ]);
         await run.step("upgrade", async (note) => {
           // The annotation makes new pods even when the tag is the same.
           const upgraded = {
