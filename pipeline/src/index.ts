@@ -149,7 +149,7 @@ export class HelloworldInfrastructure {
    * environment that Flux brings out from git: there `ci`, `promote` and `rollback` do.
    *
    * Example: dagger call deploy --env dev --tag v0.2.0 --kubeconfig file:$HOME/.kube/config
-   * @param env dev or prod
+   * @param env local, dev or prod; local is a cluster of your own, by a kubeconfig with an address that other machines reach
    * @param tag the image's tag, as v0.2.0; default: the one in the environment's release file
    * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
    * @param registryUsername who pulls the image (makes ghcr-secret anew)
@@ -192,7 +192,7 @@ export class HelloworldInfrastructure {
    * Checks a running application through a port-forward to port 8080: status, body, time, and that the given version answers.
    *
    * Example: dagger call end-to-end --env dev --kubeconfig file:$HOME/.kube/config
-   * @param env dev or prod
+   * @param env local, dev or prod; local is a cluster of your own, by a kubeconfig with an address that other machines reach
    * @param tag the version that must answer; default: the one in the environment's release file
    * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
    */
@@ -211,7 +211,7 @@ export class HelloworldInfrastructure {
    * Returns a Markdown table.
    *
    * Example: dagger call status --env dev --kubeconfig file:$HOME/.kube/config
-   * @param env dev or prod
+   * @param env local, dev or prod; local is a cluster of your own, by a kubeconfig with an address that other machines reach
    * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with the AWS credentials
    */
   @func({ cache: "never" })
