@@ -29,7 +29,7 @@ const release = helmReleaseOf(local);
 /** The registry of the application's images: how it goes away, and who may pull. */
 export interface DisturbedRegistry {
   readonly away: AwaySwitch;
-  readonly login: RegistryLogin | undefined;
+  readonly login: RegistryLogin;
 }
 
 export async function disturbances(
@@ -217,10 +217,9 @@ async function suspended({ api, git: { remote } }: ThrowawayPlatform, tag: strin
 /** The pull secret's token is revoked: the release is told as one that can't come good. The tag before is brought again, and the token. */
 async function registryRefuses(
   { api, git: { remote } }: ThrowawayPlatform,
-  login: RegistryLogin | undefined,
+  login: RegistryLogin,
   [tag, before]: [string, string],
 ) {
-  if (!login) throw new Error("everybody may pull from the registry");
   const target = { api, remote, environment: local, log };
   await api.applyPullSecret(namespace, { ...login, password: "wrong-password-1234" });
   const told = await releaseThroughGit(target, tag).then(({ release: out }) => `${out.tag} is out`, textOf);

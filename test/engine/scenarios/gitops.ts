@@ -36,6 +36,8 @@ const options = { author: "Test <test@helloworld.invalid>", message: "a change o
 export async function gitopsCases(source: Directory, parts: readonly string[]): Promise<Record<string, unknown>> {
   const started = Date.now();
   const sample = await sampleRegistry(source, await imageRepository(source, local));
+  const login = await pullLogin(sample);
+  if (!login) throw new Error("the sample registry has no log-in");
   const [gitAway, registryAway] = [awaySwitch(), awaySwitch()];
   const registry = { ...sample, service: gated(registryAway, sample.service) };
   const startGit = (tree: Directory, at: { url: string; branch: string }) => startGatedGit(gitAway, tree, at);
@@ -47,8 +49,7 @@ export async function gitopsCases(source: Directory, parts: readonly string[]): 
   try {
     await note("installed", async () => (await waitForTag({ api, remote, environment: local, log }, "v0.1.0")).tag);
     if (parts.includes("commits")) await cases(platform, gitAway, note);
-    const disturbed = { away: registryAway, login: await pullLogin(sample) };
-    if (parts.includes("disturbances")) await disturbances(platform, disturbed, note);
+    if (parts.includes("disturbances")) await disturbances(platform, { away: registryAway, login }, note);
   } finally {
     await platform.stop();
   }
