@@ -204,12 +204,12 @@ async function nodeContainer({ registry, images: more = [], state }: NodeParts):
   let node = dag.container().from(images.node).withDirectory("/node", dag.currentModule().source().directory("node"));
   for (const { name, file } of found) node = node.withFile(`/usr/local/bin/${name}`, file);
   const saved = [images.coredns, images.pause, images.busybox, ...more];
-  node = node.withFile("/node/images.tar", savedImages(saved));
+  node = node.withFile("/node/images.tar", savedImages(saved)).withFile("/node/objects.tar", savedObjects(node));
   // Not on the container's overlay file system: containerd makes overlays of its own.
   for (const path of ["/run", "/tmp", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/log"]) {
     node = node.withMountedTemp(path);
   }
-  node = node.withEnvVariable("CLUSTER_DNS_IMAGE", images.coredns).withEnvVariable("PAUSE_IMAGE", images.pause);
+  node = node.withEnvVariable("PAUSE_IMAGE", images.pause);
   if (state)
     node = node
       .withMountedCache("/state", stateVolume(state), { sharing: CacheSharingMode.Shared })
@@ -235,6 +235,13 @@ function savedImages(references: readonly string[]): File {
   }
   const save = ["/save-images", "/images", "/images.tar"];
   return maker.withExec(save, { insecureRootCapabilities: true }).file("/images.tar");
+}
+
+/** An etcd's data with what is in every cluster, from the API server's own roles to CoreDNS: made once. */
+function savedObjects(node: Container): File {
+  let maker = node.withEnvVariable("CLUSTER_DNS_IMAGE", images.coredns);
+  for (const path of ["/run", "/tmp", "/var/lib/etcd", "/var/log"]) maker = maker.withMountedTemp(path);
+  return maker.withExec(["/node/save-objects", "/objects.tar"]).file("/objects.tar");
 }
 
 const serve = (node: Container) =>

@@ -61,7 +61,7 @@ test.each([local, ...addons])("Flux applies every file of %s", (folder) => {
 });
 
 test("kube-router knows the node's addresses of Services", () => {
-  const [, range] = /service_cidr=(\S+)/.exec(readFileSync("pipeline/node/start", "utf8")) ?? [];
+  const [, range] = /service_cidr=(\S+)/.exec(readFileSync("pipeline/node/common", "utf8")) ?? [];
   const [{ args }] = find("DaemonSet", "kube-router").spec.template.spec.containers;
   expect(args).toContain(`--service-cluster-ip-range=${range}`);
 });
