@@ -25,7 +25,7 @@ let methods: Method[] = [];
 let construction: Pick<Method, "arguments"> = { arguments: {} };
 
 beforeAll(async () => {
-  const sdk = join(repository, "node_modules/@dagger.io/dagger/dist/src");
+  const sdk = join(repository, "pipeline/node_modules/@dagger.io/dagger/dist/src");
   const typings = join(folder, "node_modules/@dagger.io/dagger");
   mkdirSync(typings, { recursive: true });
   cpSync(join(repository, "pipeline/src"), join(folder, "src"), { recursive: true });
