@@ -134,6 +134,17 @@ describe("cluster up", () => {
       .toMatch(/"readyReplicas":1/);
   });
 
+  it("has nothing of the API server that made what its etcd started with", async () => {
+    const { body } = await api("GET", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes");
+    const [node] = (await api("GET", "/api/v1/nodes")).body.items as { status: { addresses: { address: string }[] } }[];
+    expect(body.endpoints).toEqual([
+      { addresses: [node?.status.addresses[0]?.address], conditions: expect.anything() },
+    ]);
+    const trust = await api("GET", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication");
+    const authority = (trust.body.data as Record<string, string>)["client-ca-file"];
+    expect(authority).toBe(`${access?.ca.toString()}`);
+  });
+
   it("leaves the machine's kernel as it was", () => {
     expect(kernelSettings()).toEqual(kernelBefore);
   });
