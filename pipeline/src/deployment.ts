@@ -11,6 +11,7 @@ import { exec, uncached } from "./exec.js";
 import { type HelmRelease, helmReleaseOf } from "./fluxObjects.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
+import { isAnalysed } from "./release.js";
 import { releaseOf } from "./releaseFile.js";
 import { diagnosePods, type RolloutResult, waitForRollout } from "./rollout.js";
 import type { Log } from "./steps.js";
@@ -117,8 +118,8 @@ export async function deploy(deployment: Deployment): Promise<RolloutResult> {
   const { namespace, helmRelease } = environment;
   const rollout = { namespace, timeoutSeconds: timeoutSeconds ?? ROLLOUT_TIMEOUT_SECONDS, log };
   const release = await releaseOf(source, environment);
-  const own = { ...release.values, ...values } as { canary?: { enabled?: boolean } };
-  if (!own.canary?.enabled) return await waitForRollout(target.api, { ...rollout, deployment: helmRelease });
+  if (!isAnalysed({ ...release.values, ...values }))
+    return await waitForRollout(target.api, { ...rollout, deployment: helmRelease });
   const tag = deployment.tag ?? release.tag;
   const canary = { namespace, name: helmRelease, tag, released, log };
   await waitForCanary(target.api, { ...canary, timeoutSeconds: timeoutSeconds ?? ANALYSIS_TIMEOUT_SECONDS });

@@ -7,7 +7,7 @@ import { branchOf, durationSeconds, type GitRepository } from "./fluxObjects.js"
 import { commitFile, type GitRemote, type TagCommit } from "./git.js";
 import { historyOf, holdsCommit } from "./gitHistory.js";
 import type { Cluster } from "./kubernetes.js";
-import { readRelease, setTag } from "./release.js";
+import { isAnalysed, readRelease, setTag } from "./release.js";
 import { lookAtRelease, ReleaseFailure, type ReleaseResult, waitForRelease } from "./releaseChain.js";
 import { releaseOf } from "./releaseFile.js";
 import { isSameRepository } from "./repositoryUrl.js";
@@ -179,12 +179,9 @@ export async function releaseTimeout(
 }
 
 /** How long an analysis by Flagger can go on, by the values of the chart. */
-export function analysisSeconds({ canary }: Record<string, unknown>): number {
-  const { enabled, interval, iterations, threshold, progressDeadlineSeconds } = (canary ?? {}) as Record<
-    string,
-    unknown
-  >;
-  if (enabled !== true) return 0;
+export function analysisSeconds(values: Record<string, unknown>): number {
+  if (!isAnalysed(values)) return 0;
+  const { interval, iterations, threshold, progressDeadlineSeconds } = values.canary as Record<string, unknown>;
   const number = (value: unknown, otherwise: number) => (typeof value === "number" ? value : otherwise);
   // To see the new version, to warm it up, to promote it and to finish each take an interval too.
   const checks = number(iterations, 5) + number(threshold, 3) + 4;

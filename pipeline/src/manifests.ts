@@ -4,6 +4,7 @@ import { renderChart, renderVariants } from "./chart.js";
 import { CHART, type EnvironmentEntry, environmentsWithFiles, folderOf } from "./environments.js";
 import { exec } from "./exec.js";
 import { images } from "./images.js";
+import { isAnalysed } from "./release.js";
 import { releaseOf } from "./releaseFile.js";
 import { together } from "./together.js";
 
@@ -101,12 +102,17 @@ export async function checkReleases(source: Directory): Promise<string> {
 
 async function checkRelease(source: Directory, entry: EnvironmentEntry): Promise<string> {
   const file = entry.releaseFile;
-  const { tag, targetNamespace, chart } = await releaseOf(source, entry);
+  const { tag, targetNamespace, chart, upgradesUnawaited, values } = await releaseOf(source, entry);
   const faults: string[] = [];
   if (targetNamespace !== entry.namespace)
     faults.push(`${file}: releases into the namespace ${targetNamespace}; the pipeline deploys to ${entry.namespace}.`);
   if (chart.replace(/^\.\//, "").replace(/\/$/, "") !== CHART)
     faults.push(`${file}: releases the chart ${chart}; the pipeline tests ./${CHART}.`);
+  if (upgradesUnawaited && !isAnalysed(values))
+    faults.push(
+      `${file}: spec.upgrade.disableWait is true, and spec.values.canary.enabled is not: nobody would judge an upgrade, ` +
+        "and Flux would leave a broken version in place. Remove disableWait, or enable the canary.",
+    );
   if (faults.length > 0) throw new Error(faults.join("\n"));
   return `${entry.name} ${tag}`;
 }

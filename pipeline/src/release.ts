@@ -27,6 +27,8 @@ export interface HelmRelease {
   readonly tag: string;
   /** `spec.values.image.repository`, without a tag; undefined when the chart's own value holds. */
   readonly repository: string | undefined;
+  /** Whether an upgrade is good as soon as it is applied (`spec.upgrade.disableWait`). */
+  readonly upgradesUnawaited: boolean;
   /** The tags of the annotation `EXCEPT_TAGS`: versions that are not to be started in this environment. */
   readonly exceptTags: readonly string[];
 }
@@ -82,6 +84,11 @@ export function setTag(text: string, tag: string, file: string): string {
   return changed;
 }
 
+/** Whether values of the chart have Flagger judge a new version before it gets users' requests. */
+export function isAnalysed(values: Record<string, unknown>): boolean {
+  return valueAt(values, ["canary", "enabled"]) === true;
+}
+
 /** One parsed release file, with the places of everything in it for messages. */
 class ReleaseFile {
   private readonly lines = new LineCounter();
@@ -109,6 +116,7 @@ class ReleaseFile {
       values: valueAt(this.data, ["spec", "values"]) as Record<string, unknown>,
       tag,
       repository: this.optional(["spec", "values", "image", "repository"]),
+      upgradesUnawaited: valueAt(this.data, ["spec", "upgrade", "disableWait"]) === true,
       exceptTags: (this.optional(["metadata", "annotations", EXCEPT_TAGS]) ?? "").split(/[\s,]+/).filter(Boolean),
     };
   }

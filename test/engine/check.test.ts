@@ -54,7 +54,7 @@ describe("check", () => {
     });
     const { exitCode, stderr } = await call("--source", source, "check");
     expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/clusters\/dev\/release\.yaml:54:12: broken YAML/);
+    expect(stderr).toMatch(/clusters\/dev\/release\.yaml:57:12: broken YAML/);
     expect(stderr).toMatch(/helm lint with the values of clusters\/prod\/release\.yaml:\n.*\/autoscaling\/maxReplicas/);
     expect(stderr).toMatch(/helm lint with appManifests\/ci\/hpa-values\.yaml:\n.*unknownValue/);
     expect(stderr).toMatch(/clusters\/prod\/gitrepository\.yaml: GitRepository helloworld.*intervall/);
@@ -63,6 +63,14 @@ describe("check", () => {
     expect(stderr).toMatch(/pull-request\.yml:\d+:\d+: .*runs-at/);
     expect(stderr).toMatch(/daggerw:\d+:\d+: .*SC2/);
     for (const name of names) expect(stderr).toMatch(new RegExp(`\\| ${name} +\\| failed`));
+  });
+
+  it("refuses upgrades that neither Helm waits for nor Flagger judges", async () => {
+    const said = await failure(checked, {
+      [release]: (text) => text.replace("    canary:\n      enabled: true", "    canary:\n      enabled: false"),
+    });
+    expect(said).toContain(`${release}: spec.upgrade.disableWait is true, and spec.values.canary.enabled is not`);
+    expect(said).not.toContain("clusters/prod");
   });
 
   it("says where a kustomization is broken, and that one is missing", async () => {

@@ -69,6 +69,10 @@ describe.each(["dev", "prod"])("clusters/%s", (environment) => {
     expect(release.spec.driftDetection.ignore).toEqual([{ paths: ["/spec/replicas"], target: { kind: "Deployment" } }]);
   });
 
+  test("what Flagger judges holds no later commit up", () => {
+    expect(release.spec.upgrade.disableWait).toBe(release.spec.values.canary.enabled);
+  });
+
   test("a new version is analysed before it gets users' requests, on samples enough", () => {
     const { canary, serviceMonitor } = release.spec.values;
     expect(canary.enabled).toBe(true);

@@ -46,6 +46,7 @@ describe("readRelease", () => {
       chart: "./appManifests",
       repository: "ghcr.io/damekarv/helloworld",
       tag: "v0.1.0",
+      upgradesUnawaited: false,
       exceptTags: [],
       values: {
         replicaCount: 2,
@@ -61,6 +62,11 @@ describe("readRelease", () => {
       `metadata:\n  annotations: {${EXCEPT_TAGS}: "v0.3.0, v0.4.0 v0.5.0"}`,
     );
     expect(readRelease(annotated, FILE).exceptTags).toEqual(["v0.3.0", "v0.4.0", "v0.5.0"]);
+  });
+
+  it("knows that an upgrade is good as soon as it is applied", () => {
+    const text = TYPICAL.replace("  interval: 1m", "  interval: 1m\n  upgrade: {disableWait: true}");
+    expect(readRelease(text, FILE).upgradesUnawaited).toBe(true);
   });
 
   it("knows a target namespace", () => {
