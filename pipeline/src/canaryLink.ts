@@ -79,9 +79,21 @@ function hasFailed(canary: Canary, { target, tag, released, unchangedSeconds }: 
   const { phase, lastAppliedSpec, lastPromotedSpec } = canary.status ?? {};
   if (phase !== "Failed" || lastAppliedSpec === lastPromotedSpec) return false;
   if (tag && target && tagOf(target) !== tag) return false;
-  const promoted = conditionOf(canary, "Promoted");
-  const failed = millisecondsOf(promoted?.lastUpdateTime ?? canary.status?.lastTransitionTime);
-  return failed >= released || unchangedSeconds > hasLookedSeconds(canary);
+  return failedAt(canary) >= released || unchangedSeconds > hasLookedSeconds(canary);
+}
+
+function failedAt(canary: Canary): number {
+  return millisecondsOf(conditionOf(canary, "Promoted")?.lastUpdateTime ?? canary.status?.lastTransitionTime);
+}
+
+/** Whether Flagger leaves the present release alone: it has had the time to look, and rests on what it found before it. */
+export function isPassedOver(canary: Canary, view: CanaryView): boolean {
+  const { phase = "" } = canary.status ?? {};
+  const { target, tag, released, unchangedSeconds } = view;
+  if (!AT_REST.includes(phase) || canary.spec?.suspend || isOut(canary, view)) return false;
+  if (!target || (tag && tagOf(target) !== tag)) return false;
+  if (phase === "Failed" && failedAt(canary) >= released) return false;
+  return unchangedSeconds > hasLookedSeconds(canary);
 }
 
 function progress(canary: Canary, phase: string, { name, events }: CanaryView): string {

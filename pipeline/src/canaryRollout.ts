@@ -1,4 +1,4 @@
-import { type CanaryView, judgeCanary } from "./canaryLink.js";
+import { type CanaryView, isPassedOver, judgeCanary } from "./canaryLink.js";
 import { defaultReleasePatience, type Trouble, withPods } from "./fluxLinks.js";
 import type { Canary } from "./fluxObjects.js";
 import type { ReleaseApi } from "./releaseChain.js";
@@ -16,6 +16,8 @@ export interface CanaryOptions {
   readonly tag: string | undefined;
   /** When that was, in milliseconds. */
   readonly released: number;
+  /** Asks Flagger for an analysis that it would not make by itself; once at most. */
+  readonly askForAnalysis?: (canary: Canary) => Promise<void>;
   readonly timeoutSeconds: number;
   readonly log: Log;
   readonly clock?: Clock;
@@ -29,6 +31,7 @@ export interface CanaryOptions {
  */
 export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Promise<void> {
   const { namespace, name, timeoutSeconds, log, clock = realClock } = options;
+  let ask = options.askForAnalysis;
   const end = clock.now() + timeoutSeconds * 1000;
   let last = { text: "", state: "", since: clock.now() };
   let unready: readonly string[] = [];
@@ -36,8 +39,14 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
     const { canary, view, state } = await look(api, options);
     const now = clock.now();
     const since = state === last.state ? last.since : now;
+    const seen = { ...view, unchangedSeconds: (now - since) / 1000 };
+    if (ask && canary && isPassedOver(canary, seen)) {
+      await ask(canary);
+      ask = undefined;
+      return undefined;
+    }
     const { arrived, text, trouble } = canary
-      ? judgeCanary(canary, { ...view, unchangedSeconds: (now - since) / 1000 })
+      ? judgeCanary(canary, seen)
       : { arrived: false, text: "is not there yet", trouble: undefined };
     if (text !== last.text) log(`Canary ${namespace}/${name}: ${text}`);
     last = { text, state, since };

@@ -8,7 +8,8 @@ import { formatDiagnosis } from "./diagnosis.js";
 import { eksTarget } from "./eks.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
 import { exec, uncached } from "./exec.js";
-import { type HelmRelease, helmReleaseOf } from "./fluxObjects.js";
+import { askForAnalysis } from "./flagger.js";
+import { type Canary, type HelmRelease, helmReleaseOf } from "./fluxObjects.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
 import { isAnalysed } from "./release.js";
@@ -121,7 +122,8 @@ export async function deploy(deployment: Deployment): Promise<RolloutResult> {
   if (!isAnalysed({ ...release.values, ...values }))
     return await waitForRollout(target.api, { ...rollout, deployment: helmRelease });
   const tag = deployment.tag ?? release.tag;
-  const canary = { namespace, name: helmRelease, tag, released, log };
+  const ask = (canary: Canary) => askForAnalysis(target.api, canary, log);
+  const canary = { namespace, name: helmRelease, tag, released, askForAnalysis: ask, log };
   await waitForCanary(target.api, { ...canary, timeoutSeconds: timeoutSeconds ?? ANALYSIS_TIMEOUT_SECONDS });
   return await waitForRollout(target.api, { ...rollout, deployment: `${helmRelease}-primary` });
 }

@@ -2,6 +2,7 @@ import type { Directory } from "@dagger.io/dagger";
 import { type Delivery, describeCommit, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { type ReleaseCommit, releaseMessage, tagBefore, tagsOf, takenBackBy } from "./evidence.js";
+import { askForAnalysis } from "./flagger.js";
 import { requestSync, syncSource } from "./flux.js";
 import { branchOf, durationSeconds, type GitRepository } from "./fluxObjects.js";
 import { commitFile, type GitRemote, type TagCommit } from "./git.js";
@@ -73,6 +74,7 @@ export async function waitForTag(
     helmRelease: environment.helmRelease,
     ...(revision && { revision, contains: (commit: string) => holdsCommit(remote, commit, revision) }),
     tag,
+    askForAnalysis: (canary) => askForAnalysis(api, canary, log),
     timeoutSeconds,
     log,
   });

@@ -138,7 +138,11 @@ type ObjectsClient = KubernetesObjectApi & {
   dryRunApply(object: ClusterObject, fieldManager: string): Promise<ClusterObject>;
   readRaw(header: KubernetesObject): Promise<ClusterObject>;
   isNamespaced(apiVersion: string, kind: string): Promise<boolean>;
+  patchStatus(object: ClusterObject): Promise<ClusterObject>;
 };
+
+/** RFC 7386: what is given replaces what is there, and null removes it. */
+const MERGE_PATCH = "application/merge-patch+json";
 
 /** The library's name for what it gives as it came, but for its metadata. */
 const RAW = "any";
@@ -169,6 +173,16 @@ function objectsClient(kubernetes: typeof import("@kubernetes/client-node"), con
       const request = this.configuration.baseServer.makeRequestContext(path, kubernetes.HttpMethod.GET);
       request.setHeaderParam("Accept", "application/json");
       return await this.requestPromise<ClusterObject>(request, RAW);
+    }
+
+    async patchStatus(object: ClusterObject): Promise<ClusterObject> {
+      const path = `${await this.specUriPath(object, "patch")}/status`;
+      const request = this.configuration.baseServer.makeRequestContext(path, kubernetes.HttpMethod.PATCH);
+      request.setHeaderParam("Accept", "application/json");
+      request.setHeaderParam("Content-Type", MERGE_PATCH);
+      request.setQueryParam("fieldManager", FIELD_MANAGER);
+      request.setBody(JSON.stringify(object));
+      return await this.requestPromise<ClusterObject>(request);
     }
 
     async isNamespaced(apiVersion: string, kind: string): Promise<boolean> {
@@ -317,8 +331,15 @@ export class Cluster implements RolloutApi {
         undefined,
         FIELD_MANAGER,
         undefined,
-        "application/merge-patch+json",
+        MERGE_PATCH,
       ),
+    );
+  }
+
+  /** As `patchObject`, for what a controller keeps in an object's status. */
+  async patchStatus(reference: ObjectReference, change: Record<string, unknown>): Promise<ClusterObject> {
+    return await this.call(`changing the status of ${referenceText(reference)}`, () =>
+      this.clients.objects.patchStatus({ ...change, ...headerOf(reference, change.metadata as object | undefined) }),
     );
   }
 

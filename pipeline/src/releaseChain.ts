@@ -1,4 +1,4 @@
-import { judgeCanary } from "./canaryLink.js";
+import { type CanaryView, isPassedOver, judgeCanary } from "./canaryLink.js";
 import { formatDiagnosis, type Patience } from "./diagnosis.js";
 import {
   defaultReleasePatience,
@@ -82,6 +82,8 @@ export interface ReleaseOptions {
   readonly contains?: (commit: string) => Promise<boolean>;
   /** The image tag that must be out; without it, the one of the HelmRelease. */
   readonly tag?: string;
+  /** Asks Flagger for an analysis that it would not make by itself; once at most. */
+  readonly askForAnalysis?: (canary: Canary) => Promise<void>;
   /** The end of all patience, in seconds; hopeless cases end long before. */
   readonly timeoutSeconds: number;
   readonly patience?: Partial<ReleasePatience>;
@@ -171,6 +173,8 @@ class Chain {
   private standings: Standing[] = [];
   private commit: string | undefined;
   private firstCommit: string | undefined;
+  /** Whether Flagger has been asked for an analysis. */
+  private hasAsked = false;
   /** What the pods of the wanted version that were not ready said last. */
   private unready: readonly string[] = [];
   /** Whether commits that Flux has fetched hold the wanted one. */
@@ -362,7 +366,7 @@ class Chain {
     if (canary && !canary.metadata?.deletionTimestamp) {
       const { phase, lastAppliedSpec, lastPromotedSpec } = canary.status ?? {};
       const state = [phase, lastAppliedSpec, lastPromotedSpec, target?.metadata?.generation, tag].join();
-      const view = {
+      const view: CanaryView = {
         namespace,
         name: this.deployment,
         events,
@@ -373,15 +377,24 @@ class Chain {
         released: millisecondsOf(release?.status?.history?.[0]?.lastDeployed),
         unchangedSeconds: unchangedSeconds ?? this.lasting("Canary", state),
       };
+      const isAsked = await this.insistOnAnalysis(canary, view);
       if (primary && /^(Promoting|Finalising|Initializing)$/.test(phase ?? ""))
         standings.push(await this.judgePrimary(primary));
-      const { trouble, ...standing } = judgeCanary(canary, view);
+      const { trouble, ...standing } = judgeCanary(canary, isAsked ? { ...view, unchangedSeconds: 0 } : view);
       standings.push({ ...standing, ...(trouble && { trouble: withPods(trouble, this.unready) }) });
     }
     const failed = this.standings.at(-1);
     const isTest = failed?.link === "HelmRelease" && /test failed/i.test(failed.trouble?.cause ?? "");
     if (isTest) await this.addTestPods(failed, helmRelease);
     return standings;
+  }
+
+  /** @returns whether Flagger has been asked just now, and what is known of the Canary is from before */
+  private async insistOnAnalysis(canary: Canary, view: CanaryView): Promise<boolean> {
+    if (this.hasAsked || !this.options.askForAnalysis || !isPassedOver(canary, view)) return false;
+    this.hasAsked = true;
+    await this.options.askForAnalysis(canary);
+    return true;
   }
 
   /** Users get the new version alone when the old pods have ended: who sends requests meanwhile sees them drain. */

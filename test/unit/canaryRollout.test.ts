@@ -19,7 +19,7 @@ const OUT: Scene = {
 const AWAY: Scene = { error: new ClusterError("unreachable", "the API server does not answer", true) };
 
 /** A cluster that shows each scene from its second on. */
-function waitOn(scenes: Record<number, Scene>) {
+function waitOn(scenes: Record<number, Scene>, more: Partial<CanaryOptions> = {}) {
   let seconds = 0;
   const lines: string[] = [];
   const scene = () => {
@@ -37,6 +37,7 @@ function waitOn(scenes: Record<number, Scene>) {
         seconds += milliseconds / 1000;
       },
     },
+    ...more,
   };
   return { waited: () => waitForCanary(clusterOf(scene), options), lines, seconds: () => seconds };
 }
@@ -73,6 +74,35 @@ describe("waitForCanary", () => {
     await waited();
     expect(seconds()).toBe(26);
   });
+
+  it.each([
+    ["failed before", "Failed", "hash-2", "hash-1"],
+    ["was taken back in the middle of its analysis", "Succeeded", "hash-2", "hash-2"],
+  ])(
+    "has Flagger analyse a version again that %s, once it has had the time to look",
+    async (_, phase, applied, promoted) => {
+      const asked: string[] = [];
+      const passedOver: Scene = {
+        ...ANALYSED,
+        target: rolledOut("helloworld", "v0.2.0", { replicas: 0 }),
+        canary: canary({ phase, applied, promoted, at: -100 }),
+      };
+      const { waited } = waitOn(
+        { 0: passedOver, 150: ANALYSED, 170: OUT },
+        {
+          timeoutSeconds: 300,
+          askForAnalysis: async ({ status }) => {
+            asked.push(`${status?.phase}`);
+          },
+        },
+      );
+      const failed = await waited().catch((error: Error) => error);
+      // One that Flagger goes on leaving alone is judged by the outcome that it has.
+      expect(asked).toEqual([phase]);
+      if (phase === "Failed") expect(String(failed)).toContain("Flagger's analysis of v0.2.0 failed");
+      else expect(failed).toBeUndefined();
+    },
+  );
 
   it("bears an API server that does not answer for two seconds, and says so", async () => {
     const { waited, lines } = waitOn({ 0: ANALYSED, 5: AWAY, 7: ANALYSED, 20: OUT });

@@ -1,0 +1,24 @@
+import { ClusterError } from "./clusterErrors.js";
+import { API, type Canary } from "./fluxObjects.js";
+import type { Cluster } from "./kubernetes.js";
+import type { Log } from "./steps.js";
+
+/**
+ * Asks Flagger for an analysis of what its target has now. By itself it makes none of pods that it has judged before, whatever was
+ * wrong then, nor of those of a version that was taken back in the middle of its analysis: it keeps two hashes of pod specs
+ * (pkg/canary/spec.go, v1.44.0), and takes the second for promoted. A Canary without the first is analysed at its next look.
+ *
+ * Where that can't be, the Canary stays as it is, and is judged as such.
+ */
+export async function askForAnalysis(api: Cluster, canary: Canary, log: Log): Promise<void> {
+  const { namespace = "", name = "", resourceVersion } = canary.metadata ?? {};
+  // Of the Canary as it was seen: one that Flagger has begun to analyse meanwhile has another version.
+  const change = { metadata: { resourceVersion }, status: { lastAppliedSpec: "" } };
+  try {
+    await api.patchStatus({ apiVersion: API.Canary, kind: "Canary", namespace, name }, change);
+    log(`Canary ${namespace}/${name}: Flagger has judged these pods before, and is asked to analyse them again`);
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    log(`Canary ${namespace}/${name}: Flagger could not be asked to analyse these pods again: ${error.message}`);
+  }
+}
