@@ -14,11 +14,12 @@ const tags = ["v0.2.0", "v0.9.2", "v0.9.4", "v0.9.3", "v0.9.0", "v0.9.1"];
 
 describe("the platform", () => {
   let results: Record<string, Analysis>;
+  let again: string;
   let answers: Record<string, number>;
 
   beforeAll(async () => {
     const versions = tags.flatMap((tag) => ["--tags", tag]);
-    ({ results, answers } = JSON.parse(await scenario("canary", ...versions)));
+    ({ results, again, answers } = JSON.parse(await scenario("canary", ...versions)));
   });
 
   const of = (tag: string) => results[tag] as Analysis;
@@ -47,6 +48,10 @@ describe("the platform", () => {
     expect(said(tag)).not.toContain("no values found");
     expect(said(tag)).toContain("Canary failed! Scaling down");
     expect(of(tag).seconds).toBeLessThan(120);
+  });
+
+  it("brings a version out that was taken back in the middle of its analysis, and is wanted again", () => {
+    expect(again).toBe("200 v0.1.0");
   });
 
   it("keeps all of it from the users", () => {

@@ -6,6 +6,7 @@ import { environment } from "./environments.js";
 import { requestSync } from "./flux.js";
 import { API } from "./fluxObjects.js";
 import { commitTag } from "./git.js";
+import { releaseThroughGit } from "./gitopsRelease.js";
 import { images } from "./images.js";
 import type { Cluster } from "./kubernetes.js";
 import { startPlatform, type ThrowawayPlatform } from "./platform.js";
@@ -78,6 +79,36 @@ export async function analysed(
     }
     if (seconds() > 240)
       throw new Error(`the canary is ${phase || "not seen"} after 240 s:\n${[...said.keys()].join("\n")}`);
+    await realClock.sleep(500);
+  }
+}
+
+/**
+ * Releases a version, takes it back in the middle of its analysis, and releases it again when Flagger is at rest: it has the
+ * version's hash for promoted then.
+ *
+ * @param before the version that serves
+ * @returns the version that serves in the end
+ */
+export async function wantedAgain(platform: ThrowawayPlatform, tag: string, before: string, log: Log): Promise<string> {
+  const { api, git } = platform;
+  const release = async (wanted: string) => {
+    await releaseThroughGit({ api, remote: git.remote, environment: local, log }, wanted);
+  };
+  await commit(platform, tag, log);
+  await untilPhase(api, "Progressing");
+  await release(before);
+  await untilPhase(api, "Succeeded");
+  await release(tag);
+  return await served(api);
+}
+
+async function untilPhase(api: Cluster, wanted: string): Promise<void> {
+  const end = Date.now() + 120_000;
+  for (;;) {
+    const { phase } = ((await api.findObject(canary))?.status ?? {}) as { phase?: string };
+    if (phase === wanted) return;
+    if (Date.now() > end) throw new Error(`the canary is ${phase} and not ${wanted}`);
     await realClock.sleep(500);
   }
 }

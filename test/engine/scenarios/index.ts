@@ -4,7 +4,7 @@
  */
 import { type Container, type Directory, dag, func, object } from "@dagger.io/dagger";
 import { sampleRegistry } from "./app.js";
-import { analysed, answersOf, commit, openPlatform, startClient } from "./canary.js";
+import { analysed, answersOf, commit, openPlatform, startClient, wantedAgain } from "./canary.js";
 import { textOf } from "./cases.js";
 import { ci } from "./ci.js";
 import { startCluster } from "./cluster.js";
@@ -106,9 +106,10 @@ export class HelloworldInfrastructure {
 
   /**
    * Flagger's judgement of a first version, a good one and every faulty one, with a client at 20 requests a second. Returns
-   * how each analysis ended, and what the client was answered.
+   * how each analysis ended, and what the client was answered; and what serves after the first version, taken back in the middle
+   * of an analysis, was wanted again.
    *
-   * @param tags the versions to release after the first
+   * @param tags the versions to release after the first; a good one comes first
    */
   @func({ cache: "never" })
   async canary(source: Directory, tags: string[]): Promise<string> {
@@ -123,7 +124,8 @@ export class HelloworldInfrastructure {
         results[tag] = await analysed(platform, ["Succeeded", "Failed"], () => commit(platform, tag, log));
         log(`${tag}: ${JSON.stringify(results[tag], undefined, 2)}`);
       }
-      return JSON.stringify({ results, answers: await answersOf(platform.api) });
+      const again = await wantedAgain(platform, "v0.1.0", tags[0] ?? "", log);
+      return JSON.stringify({ results, again, answers: await answersOf(platform.api) });
     } finally {
       await platform.stop();
     }
