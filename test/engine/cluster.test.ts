@@ -145,6 +145,17 @@ describe("cluster up", () => {
     expect(authority).toBe(`${access?.ca.toString()}`);
   });
 
+  it("lets its kubelet read a pull secret that the Node authorizer does not know of yet", async () => {
+    const spec = {
+      user: "system:node:node",
+      groups: ["system:nodes"],
+      resourceAttributes: { resource: "secrets", namespace: "default", name: "of-a-pod-just-made", verb: "list" },
+    };
+    const body = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", spec };
+    const { body: review } = await api("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", { body });
+    expect(review.status).toMatchObject({ allowed: true });
+  });
+
   it("leaves the machine's kernel as it was", () => {
     expect(kernelSettings()).toEqual(kernelBefore);
   });
