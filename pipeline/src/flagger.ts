@@ -16,9 +16,13 @@ export async function askForAnalysis(api: Cluster, canary: Canary, log: Log): Pr
   const change = { metadata: { resourceVersion }, status: { lastAppliedSpec: "" } };
   try {
     await api.patchStatus({ apiVersion: API.Canary, kind: "Canary", namespace, name }, change);
-    log(`Canary ${namespace}/${name}: Flagger leaves these pods alone, as if it had judged them before, and is asked to analyse them`);
+    log(
+      `Canary ${namespace}/${name}: Flagger leaves these pods alone, as if it had judged them before, and is asked to analyse them`,
+    );
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
-    log(`Canary ${namespace}/${name}: Flagger leaves these pods alone, and could not be asked to analyse them: ${error.message}`);
+    log(
+      `Canary ${namespace}/${name}: Flagger leaves these pods alone, and could not be asked to analyse them: ${error.message}`,
+    );
   }
 }

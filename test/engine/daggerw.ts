@@ -22,14 +22,16 @@ export interface Running {
   outcome: Promise<Outcome>;
 }
 
-/** Starts daggerw, in a process group of its own. */
-export function start(args: string[], env: NodeJS.ProcessEnv = {}): Running {
+/** Starts daggerw, in a process group of its own, so that it can be sent signals. */
+export const start = (args: string[], env?: NodeJS.ProcessEnv): Running => run(args, env, true);
+
+function run(args: string[], env: NodeJS.ProcessEnv = {}, detached = false): Running {
   const started = Date.now();
   const child = spawn(join(repository, "daggerw"), args, {
     cwd: repository,
     env: { ...process.env, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
+    detached,
   });
   const output = { stdout: "", stderr: "" };
   const waiting: { text: string; done: () => void }[] = [];
@@ -57,8 +59,8 @@ export function start(args: string[], env: NodeJS.ProcessEnv = {}): Running {
   };
 }
 
-/** Runs daggerw to its end. */
-export const daggerw = (args: string[], env?: NodeJS.ProcessEnv) => start(args, env).outcome;
+/** Runs daggerw to its end, or to that of the tests: Ctrl-C in a terminal ends both. */
+export const daggerw = (args: string[], env?: NodeJS.ProcessEnv) => run(args, env).outcome;
 
 /** Calls one of the module's functions and shows no progress. */
 export const call = (...args: string[]) => daggerw(["-s", "call", ...args]);
