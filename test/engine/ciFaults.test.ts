@@ -22,7 +22,8 @@ describe("ci --env dev", () => {
   let results: Record<string, string>;
 
   beforeAll(async () => {
-    const tags = ["v0.9.0", "v0.9.1", "v0.9.2", "v0.9.3"];
+    // First those that are analysed to the end: what is taken back within an analysis has Flagger analyse the next way back too.
+    const tags = ["v0.9.2", "v0.9.3", "v0.9.0", "v0.9.1"];
     results = JSON.parse(await scenario("faults", ...tags.flatMap((tag) => ["--tags", tag])));
   });
 
