@@ -177,12 +177,7 @@ function objectsClient(kubernetes: typeof import("@kubernetes/client-node"), con
 
     async patchStatus(object: ClusterObject): Promise<ClusterObject> {
       const path = `${await this.specUriPath(object, "patch")}/status`;
-      const request = this.configuration.baseServer.makeRequestContext(path, kubernetes.HttpMethod.PATCH);
-      request.setHeaderParam("Accept", "application/json");
-      request.setHeaderParam("Content-Type", MERGE_PATCH);
-      request.setQueryParam("fieldManager", FIELD_MANAGER);
-      request.setBody(JSON.stringify(object));
-      return await this.requestPromise<ClusterObject>(request);
+      return await this.requestPromise<ClusterObject>(this.patchRequest(path, MERGE_PATCH, FIELD_MANAGER, object));
     }
 
     async isNamespaced(apiVersion: string, kind: string): Promise<boolean> {
@@ -191,11 +186,16 @@ function objectsClient(kubernetes: typeof import("@kubernetes/client-node"), con
 
     private async applyRequest(object: ClusterObject, fieldManager: string): Promise<RequestContext> {
       const path = await this.specUriPath(object, "patch");
+      const request = this.patchRequest(path, "application/apply-patch+yaml", fieldManager, object);
+      request.setQueryParam("force", "true");
+      return request;
+    }
+
+    private patchRequest(path: string, type: string, fieldManager: string, object: ClusterObject): RequestContext {
       const request = this.configuration.baseServer.makeRequestContext(path, kubernetes.HttpMethod.PATCH);
       request.setHeaderParam("Accept", "application/json");
-      request.setHeaderParam("Content-Type", "application/apply-patch+yaml");
+      request.setHeaderParam("Content-Type", type);
       request.setQueryParam("fieldManager", fieldManager);
-      request.setQueryParam("force", "true");
       request.setBody(JSON.stringify(object));
       return request;
     }
