@@ -6,6 +6,12 @@ import type { Call } from "./types.js";
 /** The CLI's global flags that take a value as the next argument. */
 const VALUE_FLAGS = new Set([
   "--workdir",
+  "-c",
+  "--command",
+  "-m",
+  "--mod",
+  "--model",
+  "--allow-llm",
   "--progress",
   "--lock",
   "--interactive-command",
@@ -32,6 +38,13 @@ export function findVerb(args: string[]): { index: number; workdir: string | und
     else if (!arg.startsWith("-")) return { index, workdir };
   }
   return { index: -1, workdir };
+}
+
+/** Whether the arguments ask only for what Dagger's own verbs are: `--help`, or `help` with one of them. */
+export function asksForHelp(args: string[]): boolean {
+  const { index } = findVerb(args);
+  if (args[index] === "help") return true;
+  return args.slice(0, index < 0 ? undefined : index).some((arg) => /^(-h|--help)$/.test(arg));
 }
 
 /** The user's own flags: those before a bare `--`. */
@@ -96,10 +109,13 @@ export function withPlainProgress(args: string[], onTerminal: boolean, env: Node
   return ["--progress=plain", ...args];
 }
 
-/** Whether the arguments ask for the interactive shell, for which the embedded CLI has no display: it would hang. */
+/**
+ * Whether the arguments ask for the interactive shell, for which the embedded CLI has no display: it would hang. Dagger
+ * starts it when there is no verb, too.
+ */
 export function wantsInteractiveShell(args: string[], stdinIsTerminal: boolean): boolean {
   const { index } = findVerb(args);
-  if (!stdinIsTerminal || args[index] !== "shell") return false;
+  if (!stdinIsTerminal || (index >= 0 && args[index] !== "shell")) return false;
   const rest = args.slice(index + 1);
   return !rest.some((arg) => /^(-c|--command|-h|--help)/.test(arg)) && findVerb(rest).index < 0;
 }

@@ -13,7 +13,8 @@ import { engineVersion, probe, thisHost } from "./probe.js";
 import { type Context, provide } from "./provide.js";
 import { type EmbeddedProvider, type Facts, type Group, UserError } from "./types.js";
 
-export const HELP = `daggerw runs the Dagger CLI for this repository: every argument is Dagger's own, except this verb.
+export const HELP = `daggerw runs the Dagger CLI for this repository: every argument is Dagger's own, except the verb \`engine\`.
+\`./daggerw functions\` lists what the pipeline can do, \`./daggerw call <function> --help\` says how to call it.
 
 Usage: ./daggerw engine <command>
 
@@ -23,8 +24,8 @@ Usage: ./daggerw engine <command>
                   2 cores, 8 GB of memory, 10 GB of disk. Calls that need them, as plan and check-infra, do it by themselves
   simulator       builds the simulated AWS alone (moto), in a minute or two
   gitops          builds what a cluster with Flux needs on the embedded engine: Flux, Flagger, Prometheus and what belongs to
-                  them. Once; 16 minutes on 2 cores. Calls that need them do it by themselves
-  addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; half an hour
+                  them. Once; 8 minutes on 2 cores. Calls that need them do it by themselves
+  addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; 15 minutes
   stop            stops the embedded engine and its image registry
   remove [--yes]  stops them and removes all that daggerw made in its cache folder (--yes: without asking)
 
@@ -45,18 +46,23 @@ Environment:
 
 export async function engine(args: string[], context: Context): Promise<number> {
   const [command, ...options] = args;
-  const known = { status, start, ...builds, stop, remove } as const;
   if (command === undefined || args.some((arg) => ["-h", "--help", "help"].includes(arg))) {
     process.stdout.write(HELP);
     return 0;
   }
-  if (!Object.hasOwn(known, command)) {
-    throw new UserError(`There is no \`engine ${command}\`; there are: ${Object.keys(known).join(", ")}.`, 2);
+  if (!isCommand(command)) {
+    throw new UserError(`There is no \`engine ${command}\`; there are: ${Object.keys(commands).join(", ")}.`, 2);
   }
   const yes = command === "remove" && options.some((option) => ["-y", "--yes"].includes(option));
   const unknown = options.find((option) => !(command === "remove" && ["-y", "--yes"].includes(option)));
   if (unknown) throw new UserError(`\`engine ${command}\` knows no ${unknown}.`, 2);
-  return await known[command as keyof typeof known](context, yes);
+  return await commands[command](context, yes);
+}
+
+/** Refuses `./daggerw status` and the like, for which an engine would be built before Dagger says that it has no such verb. */
+export function refuseWithoutVerb(word = ""): void {
+  if (!isCommand(word) || existsSync(word)) return; // Dagger runs a file.
+  throw new UserError(`Dagger has no \`${word}\`. Do you mean \`./daggerw engine ${word}\`?`, 2);
 }
 
 async function status(context: Context): Promise<number> {
@@ -110,6 +116,10 @@ const builds = {
   gitops: (context: Context) => build(context, "gitops"),
   addons: (context: Context) => build(context, "addons"),
 };
+
+const commands = { status, start, ...builds, stop, remove } as const;
+
+const isCommand = (word: string): word is keyof typeof commands => Object.hasOwn(commands, word);
 
 async function build(context: Context, ...groups: Group[]): Promise<number> {
   const { facts, choice } = await decide(context);

@@ -10,6 +10,8 @@ export interface Context {
   loadEmbedded: () => Promise<EmbeddedProvider>;
   /** The call of one of the module's functions that is going to be made, if any. */
   call?: Call;
+  /** Whether Dagger's interactive shell is wanted, which needs a display. */
+  interactive?: boolean;
   say: (line: string) => void;
 }
 
@@ -40,19 +42,26 @@ export async function provide(choice: Choice, context: Context): Promise<Cli> {
 const officialCli = ({ version }: Choice, { root, cache, env, say }: Context) =>
   interruptible((signal) => official({ version, cache, env, say, pins: readPins(root, version), signal }));
 
-async function embeddedCli({ env, loadEmbedded, call }: Context): Promise<Cli> {
+async function embeddedCli({ env, loadEmbedded, call, interactive }: Context): Promise<Cli> {
+  if (interactive)
+    throw new UserError(
+      "The embedded CLI has no interactive shell. Give it commands with -c, or by a pipe, or use the official CLI.",
+    );
   const provider = await loadEmbedded();
   const { cli, runnerHost, env: more, isAlive } = await provider.ensure(call);
   return {
     path: cli,
     embedded: true,
     engineIsAlive: isAlive,
-    env: {
-      DO_NOT_TRACK: "1",
-      DAGGER_NO_UPDATE_CHECK: "1",
-      ...env,
-      ...more,
-      _EXPERIMENTAL_DAGGER_RUNNER_HOST: runnerHost,
-    },
+    env: { ...quiet, ...env, ...more, _EXPERIMENTAL_DAGGER_RUNNER_HOST: runnerHost },
   };
 }
+
+/** The embedded CLI if it is built, for what needs no engine. */
+export async function builtCli({ env, loadEmbedded }: Context): Promise<Pick<Cli, "path" | "env"> | undefined> {
+  const built = await (await loadEmbedded()).builtCli();
+  return built && { path: built.cli, env: { ...quiet, ...env, ...built.env } };
+}
+
+/** The embedded CLI asks nobody about itself. */
+const quiet = { DO_NOT_TRACK: "1", DAGGER_NO_UPDATE_CHECK: "1" };

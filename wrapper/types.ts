@@ -16,7 +16,9 @@ export interface EmbeddedProvider {
    * of the module's calls need parts that others don't: `call` is the one that is going to be made, if any.
    */
   ensure(call?: Call): Promise<EmbeddedEngine>;
-  /** The same, with groups of parts that few calls need. */
+  /** The CLI if it is built, for what needs no engine. Builds and starts nothing. */
+  builtCli(): Promise<Pick<EmbeddedEngine, "cli" | "env"> | undefined>;
+  /** The same as ensure, with groups of parts that few calls need. */
   build(...groups: Group[]): Promise<void>;
   /** What is built and what runs, as lines for a person. Changes nothing. */
   status(): Promise<string[]>;

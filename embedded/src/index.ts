@@ -32,7 +32,12 @@ export async function ensure(call?: Call) {
   return await makeReady(call ? groupsFor(call) : [], `for \`${call?.name}\``);
 }
 
-/** The same, with groups that a person asks for. */
+/** The CLI if it is built, for what needs no engine. */
+export async function builtCli() {
+  return isEngineBuilt() ? cliOf(await engineBinaries()) : undefined;
+}
+
+/** The same as `ensure`, with groups that a person asks for. */
 export async function build(...names: GroupName[]): Promise<void> {
   await makeReady(names, "as asked for");
   for (const name of names) say(`In the mirror: ${partsOf(name)}.`);
@@ -69,13 +74,17 @@ async function buildAndStart() {
   const pid = runningEngine();
   noteCall("runs");
   return {
-    cli: join(binaries, "dagger"),
+    ...cliOf(binaries),
     runnerHost: `unix://${engineSocket()}`,
-    // The CLI notes an identifier of its own where programs keep their state.
-    env: { DAGGER_NO_NAG: "1", XDG_STATE_HOME: join(cache.run, "state") },
     isAlive: () => runningEngine() === pid,
   };
 }
+
+const cliOf = (binaries: string) => ({
+  cli: join(binaries, "dagger"),
+  // The CLI notes an identifier of its own where programs keep their state.
+  env: { DAGGER_NO_NAG: "1", XDG_STATE_HOME: join(cache.run, "state") },
+});
 
 /** What is built and what runs, as lines for a person. Changes nothing. */
 export async function status(): Promise<string[]> {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { callOf, wantsInteractiveShell, withModule, withPlainProgress } from "../../wrapper/args.js";
+import { asksForHelp, callOf, wantsInteractiveShell, withModule, withPlainProgress } from "../../wrapper/args.js";
 
 const base = realpathSync(mkdtempSync(join(tmpdir(), "daggerw-args-")));
 const root = join(base, "repo");
@@ -92,16 +92,32 @@ describe("progress with the embedded CLI", () => {
   });
 });
 
+describe("Dagger's own help", () => {
+  it.each(["--help", "-h", "help", "help call", "-v --help", "--help call"])("is asked for: %s", (line) =>
+    expect(asksForHelp(line.split(" "))).toBe(true),
+  );
+
+  it.each(["call --help", "call ci --help", "functions", "version", "-c help"])("isn't asked for: %s", (line) =>
+    expect(asksForHelp(line.split(" "))).toBe(false),
+  );
+});
+
 describe("an interactive shell", () => {
   it.each([
     ["shell", true],
     ["-v shell", true],
-    ["shell -m .", false],
+    ["", true],
+    ["--progress plain", true],
+    ["-c ls", false],
+    ["--help", false],
+    ["script.dsh", false],
+    ["call", false],
+    ["shell -m .", true],
     ["shell -c ls", false],
     ["shell --help", false],
     ["shell script.dsh", false],
     ["call shell", false],
-  ])("%s: %s", (line, expected) => expect(wantsInteractiveShell(line.split(" "), true)).toBe(expected));
+  ])("%s: %s", (line, expected) => expect(wantsInteractiveShell(line.split(" ").filter(Boolean), true)).toBe(expected));
 
   it("is none without a terminal", () => expect(wantsInteractiveShell(["shell"], false)).toBe(false));
 });

@@ -349,6 +349,8 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
          if (process.env.BROKEN) throw new Error("Go is missing: install it");
          return { cli: "${bin}/embedded-dagger", runnerHost: "unix:///e.sock", env: { EXTRA: "more" } };
        };
+       export const builtCli = async () =>
+         process.env.UNBUILT ? undefined : { cli: "${bin}/embedded-dagger", env: { EXTRA: "more" } };
        export const build = async (...groups: string[]) => log(groups.join(" "));
        export const status = async () => ["built", "engine runs: pid 1"];
        export const stop = async () => log("stop");
@@ -390,6 +392,28 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     server.close();
     expect(result.stderr).toContain("The embedded CLI does it.");
     expect(result.stdout).toBe(`args: call\n${url} 1 more\n`);
+  });
+
+  it("isn't started for help, nor built", async () => {
+    expect((await daggerw(["--help"])).stdout).toBe("args: --help\n 1 more\n");
+    const unbuilt = await daggerw(["help", "call"], { more: { UNBUILT: "1" } });
+    expect(unbuilt).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("is not built yet: ./daggerw engine start"),
+    });
+    expect(unbuilt.stdout).toContain("./daggerw functions");
+    expect(log()).toBe("");
+  });
+
+  it("isn't started for a verb of `engine` alone, unless there is a script of that name", async () => {
+    expect(await daggerw(["status"])).toMatchObject({
+      code: 2,
+      stderr: "daggerw: Dagger has no `status`. Do you mean `./daggerw engine status`?\n",
+    });
+    expect(log()).toBe("");
+    const cwd = mkdtempSync(join(home, "scripts-"));
+    writeFileSync(join(cwd, "status"), "");
+    expect((await daggerw(["status"], { cwd })).stdout).toContain("args: status");
   });
 
   it("tells its own errors without a stack", async () => {
