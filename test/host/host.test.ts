@@ -5,8 +5,10 @@ import { rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { runningEngine } from "../../embedded/src/engine.js";
 import { cacheFolder } from "../../wrapper/cache.js";
-import { daggerw, start } from "../engine/daggerw.js";
+import { decide } from "../../wrapper/decide.js";
+import { daggerw, repository, start } from "../engine/daggerw.js";
 
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8", maxBuffer: 1e9 });
 
@@ -53,9 +55,9 @@ async function withEmptyCache(test: () => Promise<void>) {
   }
 }
 
-const embedded = (await daggerw(["engine", "status"])).stdout.match(/^chosen\s+embedded/m) !== null;
+const { choice } = await decide({ root: repository, cache: cacheOf(), say: console.error });
 
-describe.skipIf(!embedded)("the embedded engine", () => {
+describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
   it("leaves the host's files, a user's home, mounts and DNS as they were, and its network too once it has stopped", async () => {
     await daggerw(["engine", "stop"]);
     const before = { ...host(), ...network() };
@@ -76,10 +78,9 @@ describe.skipIf(!embedded)("the embedded engine", () => {
     await withEmptyCache(async () => {
       const before = network();
       await daggerw(["engine", "start"]);
-      const status = (await daggerw(["engine", "status"])).stdout;
       const running = start(["--progress=plain", "call", "test-chart"]);
       await running.says("together: lint chart, cluster");
-      process.kill(Number(/engine .*pid (\d+)/.exec(status)?.[1]), "SIGKILL");
+      process.kill(runningEngine() as number, "SIGKILL");
       const { exitCode, stderr } = await running.outcome;
       expect(exitCode).not.toBe(0);
       expect(stderr).toContain("the engine has ended in the middle of the call");
