@@ -44,51 +44,12 @@ export async function valuesOf(
  * @throws Error with every failure: which values, and Helm's words
  */
 export async function lintChart(source: Directory): Promise<string> {
-  const base = helmContainer(source);
-  const paths = await variantsOf(source);
-  const sets = await together(
-    [
-      lint(base, `${CHART}/values.yaml`),
-      ...paths.map((path) => lint(base, path, mounted(path))),
-      ...environmentsWithFiles.map(async (entry) =>
-        lint(
-          base.withNewFile("/values.yaml", await valuesOf(source, entry)),
-          `the values of ${entry.releaseFile}`,
-          "/values.yaml",
-        ),
-      ),
-    ],
-    "correct the values, the template or values.schema.json, then: dagger call lint-chart",
-  );
+  const environments = environmentSets(source);
+  const { sets, failures } = await tryChart(source, environments);
+  const next = "correct the values, the template or values.schema.json, then: dagger call lint-chart";
+  await together<unknown>([...environments, ...failures.map(rejected)], next);
   return `with ${sets.length} sets of values`;
 }
-
-/** Rendering comes second: `helm lint` passes over a template's own `fail`, with which the chart refuses values. */
-async function lint(container: Container, name: string, file?: string): Promise<void> {
-  for (const command of [["lint", "--strict"], TEMPLATE]) await helmWith(container, command, name, file);
-}
-
-/** The same call for linting and for validating, so that the engine makes it once. */
-const TEMPLATE = ["template", "lint"];
-
-/**
- * Runs Helm on the chart with a file of values.
- *
- * @returns what it has printed
- * @throws Error with the values' name and Helm's words
- */
-async function helmWith(container: Container, command: string[], name: string, file?: string): Promise<string> {
-  const values = file ? ["--values", file] : [];
-  const outcome = await exec(container, ["helm", ...command, "/chart", ...values, ...KUBERNETES]);
-  if (outcome.code !== 0) throw new Error(`helm ${command[0]} with ${name}:\n${complaints(outcome)}`);
-  return outcome.stdout;
-}
-
-/** The files of values for each way to use the chart. */
-const variantsOf = (source: Directory) => source.glob(`${CHART}/ci/*-values.yaml`);
-
-/** Where a file of the chart is in Helm's container. */
-const mounted = (path: string) => path.replace(CHART, "/chart");
 
 /**
  * The chart in each way to use it.
@@ -97,14 +58,98 @@ const mounted = (path: string) => path.replace(CHART, "/chart");
  * @throws Error with every failure: which values, and Helm's words
  */
 export async function renderVariants(source: Directory): Promise<Directory> {
-  const base = helmContainer(source);
-  const paths = await variantsOf(source);
-  const manifests = await together(paths.map((path) => helmWith(base, TEMPLATE, path, mounted(path))));
-  return paths.reduce(
-    (folder, path, index) => folder.withNewFile(path.slice(CHART.length + 1), manifests[index] ?? ""),
+  const { sets, failures, rendered } = await tryChart(source, environmentSets(source));
+  const variants = sets.filter(({ isVariant }) => isVariant);
+  await together(failures.filter(({ set }) => variants.includes(set)).map(rejected));
+  return variants.reduce(
+    (folder, { name, file }) => folder.withFile(name.slice(CHART.length + 1), rendered.file(manifestOf(file))),
     dag.directory(),
   );
 }
+
+/** Values to try the chart with. */
+interface ValueSet {
+  /** As errors call it. */
+  readonly name: string;
+  /** Where Helm's container has it. */
+  readonly file: string;
+  /** What the file holds, where the chart doesn't have it. */
+  readonly values?: string;
+  /** Whether it is one of the files in appManifests/ci. */
+  readonly isVariant?: boolean;
+}
+
+interface Failure {
+  readonly set: ValueSet;
+  /** Which values, and Helm's words. */
+  readonly text: string;
+}
+
+/**
+ * Lints and renders the chart with each set of values, one after the other in one container: to start one takes longer than
+ * Helm does. Rendering comes second: `helm lint` passes over a template's own `fail`, with which the chart refuses values.
+ */
+const TRY_ALL = `mkdir /rendered
+failed=0
+for values; do
+  for command in "lint --strict" "template lint"; do
+    helm $command /chart --values "$values" $KUBERNETES >/tmp/stdout 2>/tmp/stderr && continue
+    printf '\\036%s\\037%s\\n' "$values" "\${command%% *}"
+    cat /tmp/stderr /tmp/stdout
+    failed=1
+    continue 2
+  done
+  mv /tmp/stdout "/rendered/$(echo "$values" | tr / -)"
+done
+exit $failed`;
+
+/** The name of a rendered manifest, by the file of its values. */
+const manifestOf = (file: string) => file.replaceAll("/", "-");
+
+/** The same call for linting and for validating, so that the engine makes it once. A release file that can't be read is left out. */
+async function tryChart(
+  source: Directory,
+  environments: Promise<ValueSet>[],
+): Promise<{ sets: ValueSet[]; failures: Failure[]; rendered: Directory }> {
+  const read = await Promise.allSettled(environments);
+  const sets: ValueSet[] = [
+    { name: `${CHART}/values.yaml`, file: "/values/none.yaml", values: "{}" },
+    ...(await source.glob(`${CHART}/ci/*-values.yaml`)).map((path) => ({
+      name: path,
+      file: path.replace(CHART, "/chart"),
+      isVariant: true,
+    })),
+    ...read.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
+  ];
+  const container = sets.reduce(
+    (base, { file, values }) => (values ? base.withNewFile(file, values) : base),
+    helmContainer(source).withEnvVariable("KUBERNETES", KUBERNETES.join(" ")),
+  );
+  const outcome = await exec(container, ["sh", "-c", TRY_ALL, "sh", ...sets.map(({ file }) => file)]);
+  const failures = failuresIn(outcome.stdout, sets);
+  if (outcome.code !== 0 && failures.length === 0) throw new Error(`helm can't be run: ${complaints(outcome)}`);
+  return { sets, failures, rendered: outcome.container.directory("/rendered") };
+}
+
+/** The environments' values. */
+const environmentSets = (source: Directory): Promise<ValueSet>[] =>
+  environmentsWithFiles.map(async (entry) => ({
+    name: `the values of ${entry.releaseFile}`,
+    file: `/values/${entry.name}.yaml`,
+    values: await valuesOf(source, entry),
+  }));
+
+/** What TRY_ALL has printed of each set that failed: the file and the command, and below them Helm's words. */
+function failuresIn(stdout: string, sets: readonly ValueSet[]): Failure[] {
+  return sets.flatMap((set) => {
+    const part = stdout.split("\x1e").find((part) => part.startsWith(`${set.file}\x1f`));
+    if (part === undefined) return [];
+    const [head = "", ...words] = part.slice(set.file.length + 1).split("\n");
+    return [{ set, text: `helm ${head} with ${set.name}:\n${complaints({ stdout: words.join("\n"), stderr: "" })}` }];
+  });
+}
+
+const rejected = ({ text }: Failure) => Promise.reject(new Error(text));
 
 /**
  * The manifests exactly as Flux would apply them.
@@ -130,7 +175,7 @@ export async function renderChart(source: Directory, environment: EnvironmentEnt
 }
 
 /** Helm's output without its progress and hints. */
-function complaints({ stdout, stderr }: Outcome): string {
+function complaints({ stdout, stderr }: Pick<Outcome, "stdout" | "stderr">): string {
   const noise = /^\s*$|^==> |^\[INFO\]|^level=INFO|chart\(s\) linted|^Use --debug flag/;
   const lines = `${stdout}\n${stderr}`.split("\n").filter((line) => !noise.test(line));
   return [...new Set(lines)].map((line) => `  ${line.trimEnd()}`).join("\n");
