@@ -29,7 +29,7 @@ import { toWaitLonger } from "./timeout.js";
 
 /** The most that one call may take; an API server that is well answers in milliseconds. */
 const CALL_TIMEOUT_MS = 20_000;
-const POLL_MS = 500;
+const POLL_MS = 200;
 /** An API server that answered, and then nobody for so long: its node has ended. */
 const SILENCE_MS = 20_000;
 
