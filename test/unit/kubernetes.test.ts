@@ -118,7 +118,7 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
     let time = 0;
     const step = (ms: number) => {
       time += ms;
-      if (time === 500) objects.set("/api/v1/nodes", { items: [node("False", "container runtime network not ready")] });
+      if (time === 400) objects.set("/api/v1/nodes", { items: [node("False", "container runtime network not ready")] });
       if (time === 1000) objects.set("/api/v1/nodes", { items: [node("True", "")] });
     };
     objects.set("/api/v1/nodes", { items: [] });
