@@ -334,6 +334,18 @@ describe("with Flagger", () => {
     expect(lines.join("\n")).toContain("the primary serves v0.2.0 again");
   });
 
+  it("has Flagger analyse a version that it leaves alone, once, when it has had the time to look twice", async () => {
+    const asked: unknown[] = [];
+    // It was taken back in the middle of its analysis, and its hash is kept as the promoted one.
+    const leftAlone: Scene = { ...READY_CANARY_OLD, canary: canary({ applied: "hash-2", promoted: "hash-2" }) };
+    const { run, seconds } = cluster(
+      { 0: leftAlone, 90: analysing(0), 100: PROMOTED },
+      { askForAnalysis: async ({ status }) => void asked.push([status?.phase, seconds()]) },
+    );
+    expect(await run()).toMatchObject({ seconds: 100, tag: "v0.2.0" });
+    expect(asked).toEqual([["Succeeded", 25.5]]);
+  });
+
   it("names a suspended Canary", async () => {
     const { message } = await failureOf({ 0: { ...READY_CANARY_OLD, canary: canary({ suspend: true }) } });
     expect(message).toContain("The Canary helloworld/helloworld is suspended");
