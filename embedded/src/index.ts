@@ -51,7 +51,7 @@ async function makeReady(groups: GroupName[], why: string) {
     say(
       isBuilt()
         ? "Parts of the embedded engine have changed since it was built: they are built anew."
-        : "The embedded engine, its images and the TypeScript SDK are built once, from source: about half an hour on 2 cores.",
+        : "The embedded engine, its images and the TypeScript SDK are built once, from source: about 25 minutes on 2 cores.",
     );
   }
   const started = Date.now();
