@@ -2,7 +2,7 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What would have the machine to itself at the end if it began last. */
-export const longest = ["terraform.test.ts", "ciFaults.test.ts", "ci.test.ts", "scenarios.test.ts"];
+export const longest = ["terraform.test.ts", "ciFaults.test.ts", "ci.test.ts", "scenarios.test.ts", "act.test.ts"];
 
 const rank = ({ moduleId }: TestSpecification) => {
   const place = longest.findIndex((name) => moduleId.endsWith(`/${name}`));
