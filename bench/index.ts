@@ -29,8 +29,10 @@ const ready = (what: string) =>
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in parts));
-if (unknown.length > 0)
-  throw new Error(`There is no part ${unknown.join(", ")}. Known: ${Object.keys(parts).join(", ")}.`);
+if (unknown.length > 0) {
+  console.error(`There is no part ${unknown.join(", ")}. Known: ${Object.keys(parts).join(", ")}.`);
+  process.exit(2);
+}
 const chosen = Object.entries(parts)
   .filter(([name]) => wanted.length === 0 || wanted.includes(name))
   .filter(([name]) => name !== "plan" || terraformIsThere())
