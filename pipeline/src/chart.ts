@@ -58,13 +58,9 @@ export async function lintChart(source: Directory): Promise<string> {
  * @throws Error with every failure: which values, and Helm's words
  */
 export async function renderVariants(source: Directory): Promise<Directory> {
-  const { sets, failures, rendered } = await tryChart(source, environmentSets(source));
-  const variants = sets.filter(({ isVariant }) => isVariant);
-  await together(failures.filter(({ set }) => variants.includes(set)).map(rejected));
-  return variants.reduce(
-    (folder, { name, file }) => folder.withFile(name.slice(CHART.length + 1), rendered.file(manifestOf(file))),
-    dag.directory(),
-  );
+  const { failures, rendered } = await tryChart(source, environmentSets(source));
+  await together(failures.filter(({ set }) => set.values === undefined).map(rejected));
+  return rendered.directory("chart");
 }
 
 /** Values to try the chart with. */
@@ -73,10 +69,8 @@ interface ValueSet {
   readonly name: string;
   /** Where Helm's container has it. */
   readonly file: string;
-  /** What the file holds, where the chart doesn't have it. */
+  /** What the file holds; none for a file of the chart's. */
   readonly values?: string;
-  /** Whether it is one of the files in appManifests/ci. */
-  readonly isVariant?: boolean;
 }
 
 interface Failure {
@@ -89,7 +83,7 @@ interface Failure {
  * Lints and renders the chart with each set of values, one after the other in one container: to start one takes longer than
  * Helm does. Rendering comes second: `helm lint` passes over a template's own `fail`, with which the chart refuses values.
  */
-const TRY_ALL = `mkdir /rendered
+const TRY_ALL = `mkdir -p /rendered/chart
 failed=0
 for values; do
   for command in "lint --strict" "template lint"; do
@@ -99,12 +93,10 @@ for values; do
     failed=1
     continue 2
   done
-  mv /tmp/stdout "/rendered/$(echo "$values" | tr / -)"
+  mkdir -p "/rendered\${values%/*}"
+  mv /tmp/stdout "/rendered$values"
 done
 exit $failed`;
-
-/** The name of a rendered manifest, by the file of its values. */
-const manifestOf = (file: string) => file.replaceAll("/", "-");
 
 /** The same call for linting and for validating, so that the engine makes it once. A release file that can't be read is left out. */
 async function tryChart(
@@ -117,7 +109,6 @@ async function tryChart(
     ...(await source.glob(`${CHART}/ci/*-values.yaml`)).map((path) => ({
       name: path,
       file: path.replace(CHART, "/chart"),
-      isVariant: true,
     })),
     ...read.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
   ];
@@ -127,7 +118,8 @@ async function tryChart(
   );
   const outcome = await exec(container, ["sh", "-c", TRY_ALL, "sh", ...sets.map(({ file }) => file)]);
   const failures = failuresIn(outcome.stdout, sets);
-  if (outcome.code !== 0 && failures.length === 0) throw new Error(`helm can't be run: ${complaints(outcome)}`);
+  if (outcome.code !== 0 && failures.length === 0)
+    throw new Error(`helm can't be run:\n${complaints(linesOf(outcome))}`);
   return { sets, failures, rendered: outcome.container.directory("/rendered") };
 }
 
@@ -141,11 +133,12 @@ const environmentSets = (source: Directory): Promise<ValueSet>[] =>
 
 /** What TRY_ALL has printed of each set that failed: the file and the command, and below them Helm's words. */
 function failuresIn(stdout: string, sets: readonly ValueSet[]): Failure[] {
+  const parts = stdout.split("\x1e").map((part) => part.split("\x1f"));
   return sets.flatMap((set) => {
-    const part = stdout.split("\x1e").find((part) => part.startsWith(`${set.file}\x1f`));
-    if (part === undefined) return [];
-    const [head = "", ...words] = part.slice(set.file.length + 1).split("\n");
-    return [{ set, text: `helm ${head} with ${set.name}:\n${complaints({ stdout: words.join("\n"), stderr: "" })}` }];
+    const said = parts.find(([file]) => file === set.file)?.[1];
+    if (said === undefined) return [];
+    const [command = "", ...words] = said.split("\n");
+    return [{ set, text: `helm ${command} with ${set.name}:\n${complaints(words)}` }];
   });
 }
 
@@ -167,16 +160,18 @@ export async function renderChart(source: Directory, environment: EnvironmentEnt
   );
   if (rendered.code !== 0) {
     throw new Error(
-      `The chart does not render with the values of ${environment.releaseFile}:\n${complaints(rendered)}\n` +
+      `The chart does not render with the values of ${environment.releaseFile}:\n${complaints(linesOf(rendered))}\n` +
         `Next: helm template ${CHART} with these values, or: dagger call lint-chart`,
     );
   }
   return dag.directory().withNewFile(`${environment.name}.yaml`, rendered.stdout).file(`${environment.name}.yaml`);
 }
 
+const linesOf = ({ stdout, stderr }: Outcome) => `${stdout}\n${stderr}`.split("\n");
+
 /** Helm's output without its progress and hints. */
-function complaints({ stdout, stderr }: Pick<Outcome, "stdout" | "stderr">): string {
+function complaints(said: readonly string[]): string {
   const noise = /^\s*$|^==> |^\[INFO\]|^level=INFO|chart\(s\) linted|^Use --debug flag/;
-  const lines = `${stdout}\n${stderr}`.split("\n").filter((line) => !noise.test(line));
+  const lines = said.filter((line) => !noise.test(line));
   return [...new Set(lines)].map((line) => `  ${line.trimEnd()}`).join("\n");
 }
