@@ -5,8 +5,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { $ } from "zx";
 import { cache } from "./cache.js";
+import { $ } from "./shell.js";
 import { built, locked } from "./steps.js";
 
 /** kind's node image is made of this release too. */

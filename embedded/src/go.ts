@@ -5,8 +5,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { arch, availableParallelism, homedir, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { $, type ProcessPromise } from "zx";
 import { cache, embeddedDir } from "./cache.js";
+import { $, type ProcessPromise } from "./shell.js";
 import { built, builtPath, removeTree } from "./steps.js";
 
 export type GoBuild = {

@@ -2,8 +2,8 @@
 // taken back when the engine has ended, however it ended.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { $ } from "zx";
 import { cache } from "./cache.js";
+import { $ } from "./shell.js";
 
 const BRIDGE = "dagger0";
 /** The bridge's network, as in the engine's own configuration. */

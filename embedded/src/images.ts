@@ -13,9 +13,9 @@ import {
 } from "node:fs";
 import { chmod, cp, link, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { $ } from "zx";
 import type { Group } from "../../wrapper/types.js";
 import { goArch } from "./go.js";
+import { $ } from "./shell.js";
 import { built, hashOf, type Inputs, sha256File } from "./steps.js";
 
 /** Time of every file in every layer. */

@@ -2,8 +2,8 @@
 import { rename, rm } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
-import { $ } from "zx";
 import { cache } from "./cache.js";
+import { $ } from "./shell.js";
 import { built } from "./steps.js";
 
 /** The environment for npm: the host's, with its downloads in the cache folder. */

@@ -4,10 +4,10 @@
 import { existsSync } from "node:fs";
 import { arch } from "node:os";
 import { dirname, join } from "node:path";
-import { $, glob } from "zx";
 import { cache, embeddedDir } from "./cache.js";
 import { debianRoot } from "./debian.js";
 import { keyOf } from "./images.js";
+import { $, glob } from "./shell.js";
 import { built, builtPath } from "./steps.js";
 
 /** trixie's. */

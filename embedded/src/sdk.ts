@@ -4,11 +4,11 @@ import { createHash } from "node:crypto";
 import { cpSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { arch } from "node:os";
 import { join } from "node:path";
-import { $ } from "zx";
 import { embeddedDir } from "./cache.js";
 import { engineBinaries, engineRoot } from "./engine.js";
 import { assemble, certificates } from "./images.js";
 import { nodeBinary, npmEnvironment } from "./node.js";
+import { $ } from "./shell.js";
 import { built, sha256File } from "./steps.js";
 
 /** The Node that runs modules: the release line of the official SDK image. */

@@ -5,8 +5,8 @@ import { createReadStream, existsSync, lstatSync, mkdirSync, readdirSync, readFi
 import { rename, rm } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
-import { $ } from "zx";
 import { cache } from "./cache.js";
+import { $ } from "./shell.js";
 
 /** How often a long step says that it is still at work. */
 const HEARTBEAT_MS = 30_000;

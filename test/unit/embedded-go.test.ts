@@ -53,6 +53,19 @@ test("ended, no more are downloaded", async () => {
   expect(readdirSync("/proc").filter(isSleeping)).toEqual([]);
 });
 
+test("the Go on the caller's PATH is used, whatever ~/.bashrc puts before it and whether a shell has started this", async () => {
+  const asked = fakeGo();
+  const home = temporaryFolder();
+  writeFileSync(join(home, ".bashrc"), `PATH=${home}:$PATH\n`);
+  writeFileSync(join(home, "go"), "#!/bin/sh\n", { mode: 0o755 });
+  vi.stubEnv("HOME", home);
+  vi.stubEnv("SHLVL", "");
+  vi.resetModules();
+  const anew = await import("../../embedded/src/go.js");
+  anew.downloadAhead([{ module: "etcd" }]);
+  await vi.waitFor(() => expect(asked()).toHaveLength(1), 5000);
+});
+
 test("there is nothing to end once all has been downloaded", async () => {
   const asked = fakeGo();
   const end = downloadAhead([{ module: "etcd" }]);

@@ -1,11 +1,11 @@
 // What the images are made of: binaries from Go modules, Debian roots, and the layers that several images share.
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { $ } from "zx";
 import { embeddedDir } from "../cache.js";
 import { debianBase, debianRoot } from "../debian.js";
 import { type GoBuild, goBuild } from "../go.js";
 import { type Blob, certificates, type Entry, keyOf, rootLayer, treeLayer } from "../images.js";
+import { $ } from "../shell.js";
 
 /** The version that a wrapper module in embedded/go pins a module to. */
 export function pinned(wrapper: string, module: string): string {

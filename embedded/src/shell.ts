@@ -1,0 +1,6 @@
+// zx, whose commands run in bash. One that no other shell has started, and that has a socket for its input, as Node gives
+// it, takes itself for a remote log-in and reads ~/.bashrc (SSH_SOURCE_BASHRC, which Debian's bash is built with): what
+// that puts on the PATH would go before what the caller has there. A bash below another shell doesn't.
+process.env.SHLVL = String(Math.max(1, Number(process.env.SHLVL) || 0));
+
+export { $, glob, type ProcessPromise } from "zx";
