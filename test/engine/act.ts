@@ -1,7 +1,7 @@
 // Runs workflows as GitHub does, by act (https://github.com/nektos/act): their triggers, expressions, `needs`, outputs and `if`,
 // on a copy of the repository. The runner is this host; a checkout is the copy.
 import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { goEnvironment } from "../../embedded/src/go.js";
 import { temporaryFolder } from "../unit/temporary.js";
@@ -52,13 +52,17 @@ export interface ActOptions {
 export async function act(options: ActOptions): Promise<ActRun> {
   const { event, workflow, job, inputs = {}, payload, secrets = {}, env = {} } = options;
   const folder = temporaryFolder();
+  // act 0.2.89 refuses `queue`, which is newer.
+  const workflowFile = join(folder, workflow);
+  const written = readFileSync(join(repository, ".github/workflows", workflow), "utf8");
+  writeFileSync(workflowFile, written.replace(/^ *queue: max\n/gm, ""));
   const pairs = (flag: string, of: Record<string, string>) =>
     Object.entries(of).flatMap(([name, value]) => [flag, `${name}=${value}`]);
   const eventFile = join(folder, "event.json");
   if (payload) writeFileSync(eventFile, JSON.stringify(payload));
   const args = [
     ...["-C", modules, "tool", "act"],
-    ...[event, "--directory", repository, "--workflows", join(repository, ".github/workflows", workflow)],
+    ...[event, "--directory", repository, "--workflows", workflowFile],
     ...["--platform", "ubuntu-24.04=-self-hosted", "--action-cache-path", join(folder, "act")],
     // Not masked by act: a secret in the output is to be found.
     ...[

@@ -77,10 +77,10 @@ describe("each job", () => {
     jobs.filter(
       ({ runs }) => /--env|AWS_ROLE_ARN/.test(runs.join()) && !/--env local|watch-registry/.test(runs.join()),
     ),
-  )("$place is alone on its environment, and is never cancelled", ({ workflow, job }) => {
+  )("$place is alone on its environment, and is never cancelled, nor while it waits", ({ workflow, job }) => {
     const { group, ...more } = job.concurrency ?? workflow.concurrency ?? { group: "", "cancel-in-progress": true };
     expect(group).toBe(job.environment);
-    expect(more).toEqual({ "cancel-in-progress": false });
+    expect(more).toEqual({ "cancel-in-progress": false, queue: "max" });
   });
 });
 
