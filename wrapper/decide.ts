@@ -1,5 +1,5 @@
 // Looks at this machine and chooses.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { choose } from "./choose.js";
 import { isCached } from "./official.js";
@@ -7,7 +7,7 @@ import { engineVersion, probe, slowOnes, thisHost } from "./probe.js";
 import type { Context } from "./provide.js";
 import type { Choice, Facts } from "./types.js";
 
-/** How long a slow container runtime is waited for when an engine would have to be built in its place. */
+/** How long a slow container runtime is waited for when there is nothing else, or an engine would have to be built. */
 const PATIENCE_MS = 20_000;
 
 export interface Decision {
@@ -19,12 +19,24 @@ export async function decide({ root, cache, say }: Pick<Context, "root" | "cache
   const look = (patience: { patienceMs?: number } = {}) =>
     probe(thisHost(root), isCached(cache, engineVersion(root)), patience);
   const facts = await look();
-  const choice = choose(facts);
   const slow = slowOnes(facts.containers);
-  if (choice.cli !== "embedded" || facts.forced || slow.length === 0 || existsSync(join(cache, "built"))) {
-    return { facts, choice };
-  }
-  say(`${slow.join(", ")}: no answer yet. Asked once more, before an engine is built from source …`);
+  if (slow.length === 0 || !needsContainers(facts, cache)) return { facts, choice: choose(facts) };
+  const otherwise = canBeEmbedded(facts) ? "an engine is built from source" : "giving up";
+  say(`${slow.join(", ")}: no answer yet. Asked once more, before ${otherwise} …`);
   const second = await look({ patienceMs: PATIENCE_MS });
   return { facts: second, choice: choose(second) };
+}
+
+const canBeEmbedded = ({ forced, embeddedObstacle }: Facts) => !forced && !embeddedObstacle;
+
+/** Whether nothing else that is at hand would do. */
+function needsContainers(facts: Facts, cache: string): boolean {
+  if (facts.runnerHost || facts.containers.answering) return false;
+  return facts.forced === "official" || (!facts.forced && !(canBeEmbedded(facts) && isEngineBuilt(cache)));
+}
+
+/** Perhaps of other sources than today's: most of it is then there still. */
+function isEngineBuilt(cache: string): boolean {
+  const built = join(cache, "built");
+  return existsSync(built) && readdirSync(built).some((name) => name.startsWith("go-engine-"));
 }

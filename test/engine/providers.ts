@@ -2,16 +2,14 @@
 // from the provider registry; the embedded one builds them for half an hour, once, which is for `engine terraform`.
 import { builtGroups } from "../../embedded/src/demand.js";
 import { cacheFolder } from "../../wrapper/cache.js";
-import { choose } from "../../wrapper/choose.js";
-import { isCached } from "../../wrapper/official.js";
-import { engineVersion, probe, thisHost } from "../../wrapper/probe.js";
+import { decide } from "../../wrapper/decide.js";
 import { repository } from "./daggerw.js";
 
-const cached = isCached(cacheFolder(process.env), engineVersion(repository));
-const { cli } = choose(await probe(thisHost(repository), cached));
+const say = (line: string) => console.error(line);
+const { choice } = await decide({ root: repository, cache: cacheFolder(process.env), say });
 
 export const terraformIsThere = () => {
-  if (cli !== "embedded" || builtGroups().includes("terraform")) return true;
+  if (choice.cli !== "embedded" || builtGroups().includes("terraform")) return true;
   console.error("Skipped: Terraform's providers are not built. ./daggerw engine terraform builds them (30 minutes).");
   return false;
 };

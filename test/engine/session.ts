@@ -2,9 +2,7 @@
 import { join } from "node:path";
 import { connection } from "@dagger.io/dagger";
 import { cacheFolder } from "../../wrapper/cache.js";
-import { choose } from "../../wrapper/choose.js";
-import { isCached } from "../../wrapper/official.js";
-import { engineVersion, probe, thisHost } from "../../wrapper/probe.js";
+import { decide } from "../../wrapper/decide.js";
 import { provide } from "../../wrapper/provide.js";
 import { repository } from "./daggerw.js";
 
@@ -15,13 +13,12 @@ import { repository } from "./daggerw.js";
  */
 export async function openSession(): Promise<() => Promise<void>> {
   const cache = cacheFolder(process.env);
-  const choice = choose(await probe(thisHost(repository), isCached(cache, engineVersion(repository))));
+  const context = { root: repository, cache, say: (line: string) => console.error(line) };
+  const { choice } = await decide(context);
   const { path, env } = await provide(choice, {
-    root: repository,
-    cache,
+    ...context,
     env: process.env,
     loadEmbedded: () => import(join(repository, "embedded/src/index.ts")),
-    say: (line) => console.error(line),
   });
   // Only this file's own process sees them: other tests leave the choice to daggerw.
   Object.assign(process.env, env, { _EXPERIMENTAL_DAGGER_CLI_BIN: path });
