@@ -6,7 +6,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cache } from "./cache.js";
-import { $ } from "./shell.js";
+import { $, systemPath } from "./shell.js";
 import { built, locked } from "./steps.js";
 
 /** kind's node image is made of this release too. */
@@ -160,7 +160,7 @@ exec "$@"
 `;
 
 /** An environment in which apt works with state of its own, and with the host's proxies, certificates and log-ins. */
-async function aptEnvironment(): Promise<NodeJS.ProcessEnv> {
+export async function aptEnvironment(): Promise<NodeJS.ProcessEnv> {
   const dir = cache.apt;
   const folder = async (name: string) => {
     await mkdir(join(dir, name), { recursive: true });
@@ -195,7 +195,9 @@ async function aptEnvironment(): Promise<NodeJS.ProcessEnv> {
     APT_CONFIG: join(dir, "apt.conf"),
     DEBIAN_FRONTEND: "noninteractive",
     LC_ALL: "C.UTF-8",
-    PATH: `${process.env.PATH}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    PATH: systemPath(),
+    // Packages' scripts run in the new root, which doesn't have the caller's folder.
+    TMPDIR: "/tmp",
   };
 }
 

@@ -1,9 +1,10 @@
 // What an engine changes in the host's network, which it shares: a bridge, the CNI plugins' rules, and forwarding. All of it is
 // taken back when the engine has ended, however it ended.
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cache } from "./cache.js";
-import { $ } from "./shell.js";
+import { $, systemPath } from "./shell.js";
+import { say } from "./steps.js";
 
 const BRIDGE = "dagger0";
 /** The bridge's network, as in the engine's own configuration. */
@@ -24,26 +25,45 @@ export function noteForwarding(): void {
   if (now === "0") writeFileSync(note(), boot());
 }
 
+/** Bridges of Docker, podman, nerdctl and libvirt, behind which containers or machines need forwarding. */
+const OTHERS_BRIDGE = /^(docker|br-|cni|podman|nerdctl|virbr)/;
+
+/** The interfaces for which forwarding has to stay. */
+export const othersBridges = (interfaces: string[]): string[] => interfaces.filter((name) => OTHERS_BRIDGE.test(name));
+
 /**
  * Takes it all back.
  *
  * @param root the engine's root, which has the commands of iptables
  */
 export async function restoreNetwork(root: string): Promise<void> {
-  await $({ quiet: true, nothrow: true })`ip link delete ${BRIDGE}`;
+  await $({ quiet: true, nothrow: true, env: hostEnvironment() })`chroot ${root} /usr/bin/ip link delete ${BRIDGE}`;
   for (const variant of ["nft", "legacy"] as const) await removeRules(root, variant);
   if (!existsSync(note())) return;
-  if (readFileSync(note(), "utf8") === boot()) writeFileSync(FORWARDING, "0");
+  if (readFileSync(note(), "utf8") === boot()) stopForwarding();
   rmSync(note(), { force: true });
+}
+
+const hostEnvironment = () => ({ ...process.env, PATH: systemPath() });
+
+/** Unless somebody has begun to rely on it: Docker finds it on when it starts, and leaves it. */
+function stopForwarding() {
+  const others = othersBridges(readdirSync("/sys/class/net"));
+  if (others.length === 0) writeFileSync(FORWARDING, "0");
+  else
+    say(
+      `This host goes on forwarding (net.ipv4.ip_forward), which it did not before: ${others.join(", ")} may need it.`,
+    );
 }
 
 async function removeRules(root: string, variant: "nft" | "legacy"): Promise<void> {
   // To list the old tables would make them.
   if (variant === "legacy" && !existsSync("/proc/net/ip_tables_names")) return;
   const command = ["chroot", root, `/usr/sbin/xtables-${variant}-multi`];
-  const { stdout, exitCode } = await $({ quiet: true, nothrow: true })`${command} iptables-save`;
+  const quiet = { quiet: true, nothrow: true, env: hostEnvironment() };
+  const { stdout, exitCode } = await $(quiet)`${command} iptables-save`;
   const commands = exitCode === 0 ? removalOf(stdout) : "";
-  if (commands) await $({ quiet: true, nothrow: true, input: commands })`${command} iptables-restore --noflush`;
+  if (commands) await $({ ...quiet, input: commands })`${command} iptables-restore --noflush`;
 }
 
 /**

@@ -106,12 +106,17 @@ export async function stop(): Promise<void> {
 
 /** The same, and then removes it, while nobody can start or build anything. */
 export async function stopAndRemove(remove: () => Promise<void>): Promise<void> {
-  const calls = otherCalls();
-  if (calls.length > 0) throw new Error(`Not removed: it is in use by ${describeCalls(calls)}. End that first.`);
+  refuseWhileInUse();
   await locked("embedded", async () => {
+    refuseWhileInUse(); // A call may have begun while this waited.
     await stopAll();
     await remove();
   });
+}
+
+function refuseWhileInUse() {
+  const calls = otherCalls();
+  if (calls.length > 0) throw new Error(`Not removed: it is in use by ${describeCalls(calls)}. End that first.`);
 }
 
 async function stopAll() {

@@ -7,6 +7,7 @@ import { cache, cacheRoot } from "./cache.js";
 import { debianArchive, debianKeyring } from "./debian.js";
 import { engineSocket } from "./engine.js";
 import { goVersion } from "./go.js";
+import { systemPath } from "./shell.js";
 
 export type HostFacts = {
   platform: string;
@@ -156,10 +157,10 @@ export function preflightProviders(): void {
 
 const list = (found: string[]) => found.map((text) => `  - ${text}`).join("\n");
 
-const searchPath = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
-
 function onPath(command: string): boolean {
-  return searchPath.split(":").some((folder) => existsSync(join(folder, command)));
+  return systemPath()
+    .split(":")
+    .some((folder) => existsSync(join(folder, command)));
 }
 
 /** Does for a moment what the engine's start does: mounts, and makes a mount the root. */
@@ -173,7 +174,7 @@ const run = (command: string, args: string[]) =>
   execFileSync(command, args, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, PATH: searchPath },
+    env: { ...process.env, PATH: systemPath() },
   });
 
 function problemOf(check: () => unknown): string | undefined {

@@ -4,3 +4,6 @@
 process.env.SHLVL = String(Math.max(1, Number(process.env.SHLVL) || 0));
 
 export { $, glob, type ProcessPromise } from "zx";
+
+/** The caller's PATH, and behind it where the system's commands are: `su` without `-` and cron leave these out. */
+export const systemPath = () => `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin`;

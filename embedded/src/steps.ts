@@ -111,7 +111,6 @@ export async function built(
   return await locked(name, async () => {
     if (existsSync(result)) return result;
     const make = async (detail: (text: string) => void) => {
-      process.umask(0o022); // What the caller's shell says must not show in the result.
       await removeOthers(name, /^\.new-(.*)-[0-9a-f]{16}$/);
       const temporary = join(cache.built, `.new-${name}-${hashOf(inputs)}`);
       mkdirSync(temporary);
@@ -127,8 +126,22 @@ export async function built(
       await removeOthers(name, /^(.*)-[0-9a-f]{16}$/, result);
       return result;
     };
-    return quiet ? await make(() => {}) : await step(title, make);
+    return await withOwnUmask(async () => (quiet ? await make(() => {}) : await step(title, make)));
   });
+}
+
+let callersUmask = 0;
+/** How many results are being made: several at the same time have one umask. */
+let making = 0;
+
+/** What the caller's shell says must not show in a result; but in what the call itself writes afterwards. */
+async function withOwnUmask<T>(work: () => Promise<T>): Promise<T> {
+  if (making++ === 0) callersUmask = process.umask(0o022);
+  try {
+    return await work();
+  } finally {
+    if (--making === 0) process.umask(callersUmask);
+  }
 }
 
 async function removeOthers(name: string, pattern: RegExp, except?: string) {
@@ -164,8 +177,7 @@ function explained(error: unknown): unknown {
  * that ends with this process, so a killed process leaves no stale lock behind.
  */
 export async function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const file = join(cache.locks, `${name.replace(/[^\w.-]/g, "_")}.lock`);
-  const release = (await tryLock(file, true)) ?? (await waitForLock(file, name));
+  const release = (await tryLock(name, true)) ?? (await waitForLock(name));
   try {
     return await work();
   } finally {
@@ -173,27 +185,34 @@ export async function locked<T>(name: string, work: () => Promise<T>): Promise<T
   }
 }
 
-async function waitForLock(file: string, name: string) {
+async function waitForLock(name: string) {
   return await step(`wait for another process that makes ${name}`, async () => {
-    const release = await tryLock(file, false);
-    if (!release) throw new Error(`Can't lock ${file}`);
+    const release = await tryLock(name, false);
+    if (!release) throw new Error(`Can't lock ${name}`);
     return release;
   });
 }
 
-async function tryLock(file: string, onlyIfFree: boolean): Promise<(() => void) | undefined> {
+const TAKEN = 99;
+/** `engine remove` took the file away while this one waited for it: the next would lock another. */
+const REMOVED = 98;
+
+async function tryLock(name: string, onlyIfFree: boolean): Promise<(() => void) | undefined> {
+  const file = join(cache.locks, `${name.replace(/[^\w.-]/g, "_")}.lock`);
   // `cat` ends when our end of its input closes: by release(), or because this process is gone.
-  const holderScript = "echo held; exec cat >/dev/null";
-  const flags = onlyIfFree ? ["--nonblock", "--conflict-exit-code", "99"] : [];
-  const holder = spawn("flock", [...flags, "--no-fork", file, "sh", "-c", holderScript], {
+  const holderScript = `for open in /proc/self/fd/*; do [ "$open" -ef "$0" ] && echo held && exec cat >/dev/null; done; exit ${REMOVED}`;
+  const flags = onlyIfFree ? ["--nonblock", "--conflict-exit-code", `${TAKEN}`] : [];
+  const holder = spawn("flock", [...flags, "--no-fork", file, "sh", "-c", holderScript, file], {
     stdio: ["pipe", "pipe", "inherit"],
     detached: true, // Ctrl-C must not free the lock before this process has ended.
   });
   return await new Promise((done, fail) => {
     holder.once("error", fail);
-    holder.once("exit", (code) =>
-      code === 99 ? done(undefined) : fail(new Error(`flock ${file} ended with code ${code}`)),
-    );
+    holder.once("exit", (code) => {
+      if (code === TAKEN) done(undefined);
+      else if (code === REMOVED) tryLock(name, onlyIfFree).then(done, fail);
+      else fail(new Error(`flock ${file} ended with code ${code}`));
+    });
     holder.stdout.once("data", () => {
       holder.removeAllListeners("exit");
       holder.unref();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { removalOf } from "../../embedded/src/hostNetwork.js";
+import { othersBridges, removalOf } from "../../embedded/src/hostNetwork.js";
 
 const jump = '-A FORWARD -m comment --comment "CNI firewall plugin rules" -j CNI-FORWARD';
 const overrides = '-A CNI-FORWARD -m comment --comment "CNI firewall plugin admin overrides" -j CNI-ADMIN';
@@ -45,4 +45,10 @@ test("a host without any of them is left alone", () => {
     "",
   );
   expect(removalOf("")).toBe("");
+});
+
+test("forwarding stays for bridges of others, which may have come meanwhile", () => {
+  expect(othersBridges(["lo", "eth0", "dagger0", "ens5", "bond0", "wlan0"])).toEqual([]);
+  const theirs = ["docker0", "br-4f2a9c1e7b3d", "cni0", "podman0", "virbr0"];
+  expect(othersBridges(["lo", ...theirs, "eth0"])).toEqual(theirs);
 });

@@ -1,5 +1,14 @@
 import { execFile, execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -51,6 +60,15 @@ test("what the engine that runs is made of stays, until another one runs", async
   writeFileSync(note, JSON.stringify({ binaries: second }));
   const third = await built("part", { values: [3] }, write("newer"));
   expect([first, second, third].map((path) => existsSync(path))).toEqual([false, true, true]);
+});
+
+test("the caller's umask shows in no result, and is the caller's again afterwards", async () => {
+  const umask = process.umask(0o077);
+  const modes = await Promise.all(
+    ["one", "two"].map(async (name) => statSync(join(await built(name, {}, write("content")), "file")).mode & 0o777),
+  );
+  expect(modes).toEqual([0o644, 0o644]);
+  expect(process.umask(umask)).toBe(0o077);
 });
 
 test("a failed build leaves nothing, keeps the result before, and the next run succeeds", async () => {
@@ -133,6 +151,26 @@ test("work under one lock takes turns", async () => {
   await Promise.all([work("a"), work("b")]);
   const [first, second] = log[0] === "a starts" ? ["a", "b"] : ["b", "a"]; // either may be the first
   expect(log).toEqual([`${first} starts`, `${first} ends`, `${second} starts`, `${second} ends`]);
+});
+
+test("a lock that was removed under those who waited for it is no lock any more", async () => {
+  let atWork = 0;
+  let most = 0;
+  const work = async () => {
+    most = Math.max(most, ++atWork);
+    await new Promise((done) => setTimeout(done, 300));
+    atWork--;
+  };
+  let others: Promise<unknown> = Promise.resolve();
+  await locked("embedded", async () => {
+    const waiting = locked("embedded", work);
+    await vi.waitUntil(() => lines.some((line) => line.startsWith("▸ wait for another process")));
+    await new Promise((done) => setTimeout(done, 200)); // until its flock has opened the file
+    rmSync(cache.locks, { recursive: true });
+    others = Promise.all([waiting, locked("embedded", work)]);
+  });
+  await others;
+  expect(most).toBe(1);
 });
 
 test("two processes that want the same result build it once", async () => {
