@@ -32,21 +32,25 @@ export async function provide(choice: Choice, context: Context): Promise<Cli> {
   } catch (error) {
     if (!choice.embeddedCliWillDo || !(error instanceof UserError) || error.exitCode !== 1) throw error;
     context.say(`${error.message.split("\n")[0]} The embedded CLI does it.`);
-    const cli = await embeddedCli({ ...context, call: undefined }); // Its containers run elsewhere.
-    // The engine on this host is not the one that the call runs on.
-    const engineHost = { _EXPERIMENTAL_DAGGER_RUNNER_HOST: env._EXPERIMENTAL_DAGGER_RUNNER_HOST };
-    return { ...cli, engineIsAlive: undefined, env: { ...cli.env, ...engineHost } };
+    refuseShell(context);
+    const { cli, env: more } = await (await context.loadEmbedded()).buildCli();
+    return { path: cli, embedded: true, env: { ...quiet, ...env, ...more } };
   }
 }
 
 const officialCli = ({ version }: Choice, { root, cache, env, say }: Context) =>
   interruptible((signal) => official({ version, cache, env, say, pins: readPins(root, version), signal }));
 
-async function embeddedCli({ env, loadEmbedded, call, interactive }: Context): Promise<Cli> {
-  if (interactive)
-    throw new UserError(
-      "The embedded CLI has no interactive shell. Give it commands with -c, or by a pipe, or use the official CLI.",
-    );
+function refuseShell({ interactive }: Context): void {
+  if (!interactive) return;
+  throw new UserError(
+    "The embedded CLI has no interactive shell. Give it commands with -c, or by a pipe, or use the official CLI.",
+  );
+}
+
+async function embeddedCli(context: Context): Promise<Cli> {
+  refuseShell(context);
+  const { env, loadEmbedded, call } = context;
   const provider = await loadEmbedded();
   const { cli, runnerHost, env: more, isAlive } = await provider.ensure(call);
   return {

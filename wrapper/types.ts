@@ -18,6 +18,8 @@ export interface EmbeddedProvider {
   ensure(call?: Call): Promise<EmbeddedEngine>;
   /** The CLI if it is built, for what needs no engine. Builds and starts nothing. */
   builtCli(): Promise<Pick<EmbeddedEngine, "cli" | "env"> | undefined>;
+  /** The CLI for an engine elsewhere: builds it where it isn't built, and starts nothing. */
+  buildCli(): Promise<Pick<EmbeddedEngine, "cli" | "env">>;
   /** The same as ensure, with groups of parts that few calls need. */
   build(...groups: Group[]): Promise<void>;
   /** What is built and what runs, as lines for a person. Changes nothing. */

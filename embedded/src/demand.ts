@@ -2,7 +2,7 @@
 import type { Call } from "../../wrapper/types.js";
 import { type GoBuild, goBuild, isGoBuilt } from "./go.js";
 import type { GroupName } from "./images.js";
-import { preflightProviders } from "./preflight.js";
+import { preflightProviders, preflightSpace } from "./preflight.js";
 import { isPythonBuilt, pythonPackages } from "./python.js";
 import { addonBuilds, gitopsBuilds } from "./recipes/gitops.js";
 import { providerBuilds, providers } from "./recipes/terraform.js";
@@ -17,6 +17,8 @@ type Group = {
   parts: string;
   /** How long it takes, or an error when this machine is too small for it. */
   time: () => string;
+  /** The space that its build takes, by estimate: compiled packages, binaries and their layers. */
+  bytes?: number;
   /** The Python packages that it installs, by their folder in embedded/python. */
   python?: string;
   /** What it compiles, the quick parts first. */
@@ -63,6 +65,7 @@ const groups: Record<GroupName, Group> = {
     functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
     time: () => "about ten minutes on 2 cores",
+    bytes: 6e9,
     go: gitopsBuilds,
   },
   /** What such a platform may have besides, and no function asks for. */
@@ -70,6 +73,7 @@ const groups: Record<GroupName, Group> = {
     functions: [],
     parts: "kube-router, External Secrets and Traefik",
     time: () => "up to half an hour on 2 cores",
+    bytes: 6e9,
     go: addonBuilds,
   },
 };
@@ -99,8 +103,9 @@ export const groupStates = () =>
 
 /** Builds what is missing of a group; says why now, and how long it takes. */
 export async function buildGroup(name: GroupName, why: string): Promise<void> {
-  const { parts, time, python, go = [] } = groups[name];
+  const { parts, time, bytes = 0, python, go = [] } = groups[name];
   if (isBuilt(name)) return;
+  preflightSpace(bytes);
   say(`${parts} are built once, ${why}: ${time()}.`);
   const started = Date.now();
   if (python) await pythonPackages(python);

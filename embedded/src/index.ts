@@ -16,10 +16,10 @@ import {
   startEngine,
   stopEngine,
 } from "./engine.js";
-import { downloadAhead } from "./go.js";
+import { downloadAhead, isGoBuilt } from "./go.js";
 import type { GroupName } from "./images.js";
 import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
-import { isBuilt, preflight } from "./preflight.js";
+import { hostFacts, isBuilt, preflight } from "./preflight.js";
 import { commonBuilds } from "./recipes/index.js";
 import { sdkContent } from "./sdk.js";
 import { locked, say, seconds } from "./steps.js";
@@ -37,6 +37,18 @@ export async function builtCli() {
   return isEngineBuilt() ? cliOf(await engineBinaries()) : undefined;
 }
 
+/** Builds the CLI where it isn't built, and starts nothing: for an engine elsewhere. */
+export async function buildCli() {
+  if (!isEngineBuilt()) preflight(hostFacts(missingShare()));
+  return cliOf(await engineBinaries());
+}
+
+/** How much of what every call needs is to be built, from 0 to 1. */
+function missingShare(): number {
+  const builds = commonBuilds();
+  return builds.filter((one) => !isGoBuilt(one)).length / builds.length;
+}
+
 /** The same as `ensure`, with groups that a person asks for. */
 export async function build(...names: GroupName[]): Promise<void> {
   await makeReady(names, "as asked for");
@@ -45,9 +57,10 @@ export async function build(...names: GroupName[]): Promise<void> {
 
 async function makeReady(groups: GroupName[], why: string) {
   noteCall("prepares");
-  const fresh = !isEngineBuilt();
+  const missing = missingShare();
+  const fresh = missing > 0;
   if (fresh) {
-    preflight();
+    preflight(hostFacts(missing));
     say(
       isBuilt()
         ? "Parts of the embedded engine have changed since it was built: they are built anew."

@@ -26,8 +26,8 @@ export type HostFacts = {
   /** The engine's socket in it. */
   socket: string;
   freeBytes: number;
-  /** The parts are built already, so that a run needs room for its own data only. */
-  built: boolean;
+  /** How much of the large parts is to be built, from 0 to 1. */
+  missing: number;
 };
 
 const GB = 1e9;
@@ -82,7 +82,7 @@ export function obstacles(facts: HostFacts): string[] {
     `${facts.cacheRoot} can't be the cache folder: the engine's socket in it must have a path of at most ${LONGEST_SOCKET} bytes, ` +
       "and mounts allow no colon, comma or backslash. Point DAGGERW_CACHE to another folder.",
   );
-  const needed = facts.built ? WARM_BYTES : COLD_BYTES;
+  const needed = Math.max(WARM_BYTES, facts.missing * COLD_BYTES);
   check(facts.freeBytes >= needed, tooLittleSpace(facts, needed));
   return found;
 }
@@ -113,7 +113,7 @@ function atLeast(version: string, ...needed: number[]): boolean {
 }
 
 /** Looks at this host. */
-export function hostFacts(): HostFacts {
+export function hostFacts(missing: number): HostFacts {
   const linux = platform() === "linux";
   const root = process.getuid?.() === 0;
   const missingCommands = neededCommands.filter((command) => !onPath(command));
@@ -130,7 +130,7 @@ export function hostFacts(): HostFacts {
     cacheRoot: cacheRoot(),
     socket: engineSocket(),
     freeBytes: freeBytes(),
-    built: isBuilt(),
+    missing,
   };
 }
 
@@ -141,10 +141,16 @@ export function isBuilt(): boolean {
 }
 
 /** Throws one error with all obstacles, if there are any. */
-export function preflight(facts: HostFacts = hostFacts()): void {
+export function preflight(facts: HostFacts): void {
   const found = obstacles(facts);
   if (found.length === 0) return;
   throw new Error(`This host can't run the embedded Dagger engine:\n${list(found)}`);
+}
+
+/** Throws when there is too little space for what is going to be built besides. */
+export function preflightSpace(neededBytes: number): void {
+  const facts = { cacheRoot: cacheRoot(), freeBytes: freeBytes() };
+  if (facts.freeBytes < neededBytes) throw new Error(tooLittleSpace(facts, neededBytes));
 }
 
 /** The same, for building Terraform's providers. */

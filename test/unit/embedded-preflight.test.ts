@@ -12,7 +12,7 @@ const capable: HostFacts = {
   cacheRoot: "/cache",
   socket: "/cache/run/dagger/engine.sock",
   freeBytes: 20e9,
-  built: false,
+  missing: 1,
 };
 
 test("a capable host has no obstacles", () => {
@@ -46,8 +46,12 @@ test.each(lacking)("a host without %s is told what to do", (_, facts, message) =
 });
 
 test("what is built already needs less disk", () => {
-  expect(obstacles({ ...capable, built: true, freeBytes: 3e9 })).toEqual([]);
-  expect(obstacles({ ...capable, built: true, freeBytes: 1e9 })).toHaveLength(1);
+  expect(obstacles({ ...capable, missing: 0, freeBytes: 3e9 })).toEqual([]);
+  expect(obstacles({ ...capable, missing: 0, freeBytes: 1e9 })).toHaveLength(1);
+  expect(obstacles({ ...capable, missing: 0.5, freeBytes: 10e9 })).toEqual([]);
+  expect(obstacles({ ...capable, missing: 0.5, freeBytes: 9e9 })).toEqual([
+    expect.stringMatching(/9\.0 GB are free for \/cache, and 10\.0 GB are needed/),
+  ]);
 });
 
 test("the Go that is asked for can build every module", () => {

@@ -356,6 +356,10 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
          if (process.env.BROKEN) throw new Error("Go is missing: install it");
          return { cli: "${bin}/embedded-dagger", runnerHost: "unix:///e.sock", env: { EXTRA: "more" } };
        };
+       export const buildCli = async () => {
+         log("buildCli");
+         return { cli: "${bin}/embedded-dagger", env: { EXTRA: "more" } };
+       };
        export const builtCli = async () =>
          process.env.UNBUILT ? undefined : { cli: "${bin}/embedded-dagger", env: { EXTRA: "more" } };
        export const build = async (...groups: string[]) => log(groups.join(" "));
@@ -398,6 +402,8 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     const result = await daggerw(["call"], { more });
     server.close();
     expect(result.stderr).toContain("The embedded CLI does it.");
+    // Without an engine on this host, which nobody would call.
+    expect(log().split("\n").filter(Boolean)).toEqual([`ensure file://${source}/where.ts`, "buildCli"]);
     expect(result.stdout).toBe(`args: call\n${url} 1 more\n`);
   });
 
