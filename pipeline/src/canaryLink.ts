@@ -1,5 +1,5 @@
 import { eventLines } from "./diagnosis.js";
-import type { Standing, Trouble, View } from "./fluxLinks.js";
+import { countSince, type Standing, type Trouble, type View } from "./fluxLinks.js";
 import {
   type Canary,
   type CanaryMetric,
@@ -177,7 +177,7 @@ export function haltsOf(name: string, events: readonly CoreV1Event[], since: num
   for (const event of [...own].sort((a, b) => timeOf(a) - timeOf(b))) {
     const halt = haltOf(event.message ?? "");
     if (!halt) continue;
-    const count = (halts.get(halt.key)?.count ?? 0) + (event.series?.count ?? event.count ?? 1);
+    const count = (halts.get(halt.key)?.count ?? 0) + countSince(since, event);
     halts.set(halt.key, { ...halt, count });
   }
   return [...halts.values()].map(({ text, count }) => ({ text, count }));

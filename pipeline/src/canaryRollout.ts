@@ -16,8 +16,8 @@ export interface CanaryOptions {
   readonly tag: string | undefined;
   /** When that was, in milliseconds. */
   readonly released: number;
-  /** Asks Flagger for an analysis that it would not make by itself; once at most. */
-  readonly askForAnalysis?: (canary: Canary) => Promise<void>;
+  /** Asks Flagger for an analysis that it would not make by itself; until that is settled. */
+  readonly askForAnalysis?: (canary: Canary) => Promise<boolean>;
   readonly timeoutSeconds: number;
   readonly log: Log;
   readonly clock?: Clock;
@@ -41,8 +41,7 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
     const since = state === last.state ? last.since : now;
     const seen = { ...view, unchangedSeconds: (now - since) / 1000 };
     if (ask && canary && isPassedOver(canary, seen)) {
-      await ask(canary);
-      ask = undefined;
+      if (await ask(canary)) ask = undefined;
       return undefined;
     }
     const { arrived, text, trouble } = canary

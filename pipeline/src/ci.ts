@@ -38,7 +38,7 @@ export interface CiOptions {
   readonly aws?: () => Promise<AwsSession>;
   /** The repository that Flux follows. A platform of this run has one of its own. */
   readonly delivery?: Delivery;
-  /** Where the image is; `local` serves the sample application unless one is given. */
+  /** Where the image is; on a node of its own a run serves the sample application unless one is given. */
   readonly registry?: AppRegistry;
   /** The most that each wait on the cluster may take, in seconds; each has its own when not given. */
   readonly timeoutSeconds?: number;
@@ -82,7 +82,7 @@ export async function ci(options: CiOptions): Promise<CiResult> {
   const plan = [...begin, `deploy ${tag}`, "end to end", "bump prod"];
   const title = `ci ${options.environment.name} ${tag}`;
   const { value, report } = await runSteps({ title, plan, log }, async (run) => {
-    const registry = options.registry ?? (isLocal ? await sampleRegistry(source, repository, [released]) : undefined);
+    const registry = options.registry ?? (ownNode ? await sampleRegistry(source, repository, [released]) : undefined);
     const [cluster, digest] = await run.parallel<[Open, string | undefined, ...unknown[]]>([
       { name: "cluster", run: (note) => open(options, registry, note) },
       { name: "image", run: (note) => findImage(options, registry, repository, note) },

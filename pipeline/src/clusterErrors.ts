@@ -1,6 +1,9 @@
 import type { KubeconfigTarget } from "./kubeconfig.js";
 import { networkProblem } from "./probe.js";
 
+/** An API server that restarts answers again within so many milliseconds; one that does not is gone. */
+export const SILENCE_MS = 20_000;
+
 /** Why a call to a cluster failed. */
 export type ClusterProblem =
   | "kubeconfig"

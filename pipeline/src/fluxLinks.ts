@@ -55,6 +55,9 @@ export interface Trouble {
   readonly results?: { readonly seen: number; readonly enough: number };
 }
 
+/** Whether a trouble was seen so often that it is final, however long it may be borne. */
+export const isSeenEnough = ({ results }: Trouble) => results !== undefined && results.seen >= results.enough;
+
 /** The trouble of a version with what its pods that did not get ready said last. */
 export const withPods = (trouble: Trouble, unready: readonly string[]): Trouble => ({
   ...trouble,
@@ -169,7 +172,16 @@ function resultsSince(condition: Condition, link: Link, { name, events }: View):
   const since = millisecondsOf(condition.lastTransitionTime);
   return eventsAbout(link, name, events)
     .filter((event) => event.type === "Warning" && timeOf(event) >= since)
-    .reduce((sum, event) => sum + (event.series?.count ?? event.count ?? 1), 0);
+    .reduce((sum, event) => sum + countSince(since, event), 0);
+}
+
+/** How often an event has come since a moment, at least: its own count is of its whole life, which may have begun long before. */
+export function countSince(
+  since: number,
+  { firstTimestamp, eventTime, metadata, series, count = 1 }: CoreV1Event,
+): number {
+  const began = firstTimestamp ?? eventTime ?? metadata.creationTimestamp;
+  return began && millisecondsOf(began) < since ? 1 : (series?.count ?? count);
 }
 
 // --- Kustomization ----------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import type {
   V1ReplicaSet,
   VersionApi,
 } from "@kubernetes/client-node";
-import { ClusterError, type ClusterProblem, clusterError, firstLine } from "./clusterErrors.js";
+import { ClusterError, type ClusterProblem, clusterError, firstLine, SILENCE_MS } from "./clusterErrors.js";
 import type { LogSource } from "./diagnosis.js";
 import { type Advice, badKubeconfig, inspectKubeconfig, type KubeconfigTarget, parseKubeconfig } from "./kubeconfig.js";
 import { Backends, type Closable, type Dial, type Forwarding, listen } from "./portForward.js";
@@ -30,8 +30,6 @@ import { toWaitLonger } from "./timeout.js";
 /** The most that one call may take; an API server that is well answers in milliseconds. */
 const CALL_TIMEOUT_MS = 20_000;
 const POLL_MS = 200;
-/** An API server that answered, and then nobody for so long: its node has ended. */
-const SILENCE_MS = 20_000;
 
 /** How a node is waited for. */
 export interface NodePatience {

@@ -4,6 +4,7 @@ import { type Clock, realClock } from "./steps.js";
 export type ProbeProblem =
   | "refused"
   | "no-address"
+  | "unreachable"
   | "reset"
   | "timeout"
   | "tls"
@@ -94,6 +95,11 @@ export function versionsIn(text: string): string[] {
   return [...new Set(text.match(VERSION) ?? [])];
 }
 
+/** The codes of a network that has no way to the host. */
+const NO_WAY = /^E(?:NET|HOST)(?:UNREACH|DOWN)$/;
+/** The codes of a connection that ended before its time. */
+const BROKEN = ["ECONNRESET", "ECONNABORTED", "EPIPE", "UND_ERR_SOCKET", "ERR_STREAM_PREMATURE_CLOSE"];
+
 /** Says in words why a request got no answer at all. */
 export function networkProblem(
   error: unknown,
@@ -108,10 +114,12 @@ export function networkProblem(
   if (code === "ECONNREFUSED") return as("refused", `${host} refuses connections: nothing listens there`);
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
     return as("no-address", `${host} has no address in the DNS (${code})`);
-  if (["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"].includes(code))
+  if (NO_WAY.test(code)) return as("unreachable", `${host} can't be reached from here (${text})`);
+  if (BROKEN.includes(code))
     return as("reset", `${host} broke the connection before its answer was complete (${text})`);
   if (/CERT|SELF_SIGNED|UNABLE_TO_|_TLS_|^ERR_SSL/.test(code))
     return as("tls", `${host} has a certificate that is not trusted (${text})`);
+  if (code === "EPROTO") return as("tls", `${host} does not speak TLS as it should (${text})`);
   return as("other", `${url} can't be asked: ${text}`);
 }
 
@@ -312,11 +320,20 @@ function percentile(sorted: readonly number[], part: number): number {
 function rootCause(error: unknown): { code: string; text: string } {
   let current = error;
   while (current instanceof Error && current.cause instanceof Error) current = current.cause;
-  // A name with several addresses fails with one error for each of them.
-  if (current instanceof AggregateError && !current.message) current = current.errors[0] ?? current;
+  if (current instanceof AggregateError && !current.message) current = tellingOf(current.errors) ?? current;
   if (!(current instanceof Error)) return { code: "", text: String(current) };
-  const code = "code" in current && typeof current.code === "string" ? current.code : current.name;
+  const code = codeOf(current);
   return { code, text: current.message || code };
+}
+
+/** A name with several addresses fails with one error for each: that there is no way to one, as without IPv6, says least. */
+function tellingOf(errors: readonly unknown[]): unknown {
+  return errors.find((error) => !NO_WAY.test(codeOf(error))) ?? errors[0];
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "code" in error && typeof error.code === "string" ? error.code : error.name;
 }
 
 function parseUrl(url: string): string {

@@ -3,6 +3,7 @@ import { formatDiagnosis, type Patience } from "./diagnosis.js";
 import {
   defaultReleasePatience,
   hasAttempted,
+  isSeenEnough,
   judgeGitRepository,
   judgeHelmChart,
   judgeHelmRelease,
@@ -82,8 +83,8 @@ export interface ReleaseOptions {
   readonly contains?: (commit: string) => Promise<boolean>;
   /** The image tag that must be out; without it, the one of the HelmRelease. */
   readonly tag?: string;
-  /** Asks Flagger for an analysis that it would not make by itself; once at most. */
-  readonly askForAnalysis?: (canary: Canary) => Promise<void>;
+  /** Asks Flagger for an analysis that it would not make by itself; until that is settled. */
+  readonly askForAnalysis?: (canary: Canary) => Promise<boolean>;
   /** The end of all patience, in seconds; hopeless cases end long before. */
   readonly timeoutSeconds: number;
   readonly patience?: Partial<ReleasePatience>;
@@ -173,7 +174,9 @@ class Chain {
   private standings: Standing[] = [];
   private commit: string | undefined;
   private firstCommit: string | undefined;
-  /** Whether Flagger has been asked for an analysis. */
+  /** What the Deployment's pods were made of at the first look; empty where those are of the wanted commit already. */
+  private podsBefore: string | undefined;
+  /** Whether Flagger has been asked for an analysis, or can't be. */
   private hasAsked = false;
   /** What the pods of the wanted version that were not ready said last. */
   private unready: readonly string[] = [];
@@ -213,6 +216,7 @@ class Chain {
     const snapshot = await this.look();
     this.acceptNewerCommit(snapshot);
     this.standings = this.judgeFlux(snapshot);
+    this.podsBefore ??= this.hasTried(snapshot) ? "" : podsOf(snapshot.target);
     const fluxIsThrough = this.standings.every(({ arrived }) => arrived);
     if (fluxIsThrough || this.isReleasing(snapshot)) this.standings.push(...(await this.judgePods(snapshot)));
     for (const standing of this.standings) this.say(standing);
@@ -347,13 +351,22 @@ class Chain {
   }
 
   /** Whether the pods that Helm makes are those of the new version. */
-  private isReleasing({ kustomization, release, chart, target }: Snapshot): boolean {
+  private isReleasing(snapshot: Snapshot): boolean {
+    const { kustomization, release, target } = snapshot;
     if (!release) return false;
     const { revision, tag } = this.options;
+    const hasTag = tag !== undefined && deployedTag(target) === tag;
+    // A commit that mends values or the chart may leave the tag as it is: then the pods from before have it too.
+    if (hasTag && podsOf(target) === this.podsBefore) return false;
     const applied = revision && hasCommit(kustomization?.status?.lastAppliedRevision, this.commit ?? revision);
     // helm-controller releases the new values with the chart that it has, and the commit's chart after that: a tag that can't
     // come good holds the first of the two up for minutes.
-    if (applied && tag && deployedTag(target) === tag) return true;
+    return (applied && hasTag) || this.hasTried(snapshot);
+  }
+
+  /** Whether helm-controller has worked on what Flux has brought, be it without success. */
+  private hasTried({ release, chart }: Snapshot): boolean {
+    if (!release) return false;
     const beforeRelease = this.standings.slice(0, -1);
     return beforeRelease.every(({ arrived }) => arrived) && hasAttempted(release, chart?.status?.artifact?.revision);
   }
@@ -389,11 +402,10 @@ class Chain {
     return standings;
   }
 
-  /** @returns whether Flagger has been asked just now, and what is known of the Canary is from before */
+  /** @returns whether Flagger has been asked just now, or is to be asked again: what is known of the Canary is from before */
   private async insistOnAnalysis(canary: Canary, view: CanaryView): Promise<boolean> {
     if (this.hasAsked || !this.options.askForAnalysis || !isPassedOver(canary, view)) return false;
-    this.hasAsked = true;
-    await this.options.askForAnalysis(canary);
+    this.hasAsked = await this.options.askForAnalysis(canary);
     return true;
   }
 
@@ -452,9 +464,7 @@ class Chain {
     // The words of the same trouble differ from try to try: temporary folders, times.
     const lasting = this.lasting(`${link} ${name} trouble`, trouble?.what ?? "");
     if (!trouble) return;
-    const { results, bearableSeconds } = trouble;
-    const isSure = results !== undefined && results.seen >= results.enough;
-    if (isSure || lasting >= bearableSeconds) throw this.failure(standing, trouble);
+    if (isSeenEnough(trouble) || lasting >= trouble.bearableSeconds) throw this.failure(standing, trouble);
   }
 
   private failure({ link, name }: Standing, trouble: Trouble): ReleaseFailure {
@@ -530,6 +540,11 @@ class Chain {
 
 function deployedTag(deployment: V1Deployment | undefined): string | undefined {
   return imageTag(deployment?.spec?.template.spec?.containers[0]?.image);
+}
+
+/** What a Deployment's pods are made of, which scaling leaves as it is. */
+function podsOf(deployment: V1Deployment | undefined): string {
+  return deployment ? JSON.stringify(deployment.spec?.template) : "";
 }
 
 /** The namespace and name of the HelmChart of a HelmRelease; none for one with a `chartRef`. */

@@ -1,4 +1,5 @@
 import type { CoreV1Event, V1Deployment, V1LabelSelector, V1Pod, V1ReplicaSet } from "@kubernetes/client-node";
+import { SILENCE_MS } from "./clusterErrors.js";
 import {
   type Diagnosis,
   diagnose,
@@ -64,7 +65,7 @@ export class RolloutFailure extends Error {
 }
 
 const POLL_MILLISECONDS = 500;
-/** An API server that restarts or a connection that breaks is back within this many polls, or something is wrong. */
+/** A cluster that lets calls run into their time limit, each as long as its silence may be, is asked so often at least. */
 const TOLERATED_FAILURES = 5;
 const LOG_LINES = 20;
 
@@ -108,20 +109,24 @@ interface Polling {
   readonly timeout: () => Error | Promise<Error>;
 }
 
-/** Polls until there is a result. Bears an API server that does not answer for some polls; every other error is the end. */
+/** Polls until there is a result. Bears an API server that does not answer while it restarts; every other error is the end. */
 export async function pollUntil<T>(
   poll: () => Promise<T | undefined>,
   { clock, say, isLate, timeout }: Polling,
 ): Promise<T> {
+  let answered = clock.now();
   for (let failures = 0; ; await clock.sleep(POLL_MILLISECONDS)) {
     try {
       const result = await poll();
       if (result) return result;
       failures = 0;
+      answered = clock.now();
     } catch (error) {
       failures += 1;
-      if (!isTransient(error) || failures > TOLERATED_FAILURES) throw error;
-      say(`the cluster does not answer, trying again: ${error instanceof Error ? error.message : String(error)}`);
+      const isGone = failures > TOLERATED_FAILURES && clock.now() - answered >= SILENCE_MS;
+      if (!isTransient(error) || isGone) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      if (failures === 1) say(`the cluster does not answer, trying again: ${why}`);
     }
     if (isLate()) throw await timeout();
   }

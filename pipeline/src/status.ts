@@ -1,6 +1,6 @@
 import { isReady } from "./diagnosis.js";
 import type { EnvironmentEntry } from "./environments.js";
-import type { Standing } from "./fluxLinks.js";
+import { isSeenEnough, type Standing, type Trouble } from "./fluxLinks.js";
 import {
   type Condition,
   conditionOf,
@@ -161,7 +161,12 @@ function objectOf({ link, name }: Standing, objects: Snapshot): Watched {
 function stateOf({ arrived, trouble }: Standing, object: Watched): string {
   if (object?.spec?.suspend) return "suspended";
   if (arrived) return "ready";
-  return trouble ? "**failed**" : "in progress";
+  return trouble && !mayComeGood(trouble) ? "**failed**" : "in progress";
+}
+
+/** What is borne for ever only waits, as for an approval, or is tried again. */
+function mayComeGood(trouble: Trouble): boolean {
+  return trouble.bearableSeconds === Number.POSITIVE_INFINITY && !isSeenEnough(trouble);
 }
 
 function podsRow(pods: readonly V1Pod[]): Row {

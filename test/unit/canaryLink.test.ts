@@ -53,6 +53,13 @@ it("counts each cause, and takes its last value", () => {
   ]);
 });
 
+it("counts once what came in another analysis too: its event's count is of its whole life", () => {
+  const halt = wordsOf("Halt a.b advancement success-rate 0.00 < 99", { at: 20, count: 7 });
+  const countOf = (first: number) =>
+    haltsOf("helloworld", [{ ...halt, firstTimestamp: at(first) }], at(0).getTime())[0]?.count;
+  expect([countOf(-600), countOf(0), countOf(5)]).toEqual([1, 7, 7]);
+});
+
 it("tells the thresholds of an analysis, and the value once a check has failed", () => {
   const textOf = (failedChecks: number) => {
     const said = wordsOf("Halt helloworld.helloworld advancement success-rate 50.00 < 99");

@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { type CanaryOptions, waitForCanary } from "../../pipeline/src/canaryRollout.js";
 import { ClusterError } from "../../pipeline/src/clusterErrors.js";
+import { askForAnalysis } from "../../pipeline/src/flagger.js";
+import type { Cluster } from "../../pipeline/src/kubernetes.js";
 import { RolloutFailure } from "../../pipeline/src/rollout.js";
 import { canary, clusterOf, fluxEvent, rolledOut, type Scene } from "../fixtures/flux.js";
 import { at, NAMESPACE, NEVER_READY, readyPod } from "../fixtures/kubernetes.js";
@@ -91,9 +93,7 @@ describe("waitForCanary", () => {
         { 0: passedOver, 150: ANALYSED, 170: OUT },
         {
           timeoutSeconds: 300,
-          askForAnalysis: async ({ status }) => {
-            asked.push(`${status?.phase}`);
-          },
+          askForAnalysis: async ({ status }) => asked.push(`${status?.phase}`) > 0,
         },
       );
       const failed = await waited().catch((error: Error) => error);
@@ -104,18 +104,42 @@ describe("waitForCanary", () => {
     },
   );
 
-  it("bears an API server that does not answer for two seconds, and says so", async () => {
-    const { waited, lines } = waitOn({ 0: ANALYSED, 5: AWAY, 7: ANALYSED, 20: OUT });
+  it.each([
+    ["the Canary changed meanwhile", new ClusterError("conflict", "the object has been modified"), 2],
+    ["the API server was busy", new ClusterError("other", "Service Unavailable", true), 2],
+    ["the cluster refuses it", new ClusterError("forbidden", "may not change the status"), 1],
+  ])("asks Flagger again where %s, unless it is refused for good", async (_, error, times) => {
+    let asked = 0;
+    const patchStatus = async () => {
+      asked += 1;
+      if (asked === 1) throw error;
+      return {};
+    };
+    const api = { patchStatus } as unknown as Cluster;
+    const passedOver = { ...OUT, primary: ANALYSED.primary, canary: canary({ phase: "Failed", applied: "hash-2" }) };
+    const { waited } = waitOn(
+      { 0: passedOver, 26.5: ANALYSED, 40: OUT },
+      { askForAnalysis: (one) => askForAnalysis(api, one, () => undefined) },
+    );
+    const failed = await waited().catch((caught: Error) => caught);
+    expect(asked).toBe(times);
+    // A failure that Flagger goes on showing is the outcome.
+    if (times === 1) expect(String(failed)).toContain("Flagger's analysis of v0.2.0 failed");
+    else expect(failed).toBeUndefined();
+  });
+
+  it("bears an API server that does not answer for a moment, and says so once each time", async () => {
+    const { waited, lines } = waitOn({ 0: ANALYSED, 5: AWAY, 24: ANALYSED, 30: AWAY, 32: OUT });
     await waited();
     expect(lines.filter((line) => line.includes("trying again"))).toEqual(
-      Array(4).fill("the cluster does not answer, trying again: the API server does not answer"),
+      Array(2).fill("the cluster does not answer, trying again: the API server does not answer"),
     );
   });
 
   it("gives up on one that stays away", async () => {
     const { waited, seconds } = waitOn({ 0: ANALYSED, 5: AWAY });
     await expect(waited()).rejects.toBe(AWAY.error);
-    expect(seconds()).toBe(7.5);
+    expect(seconds()).toBe(24.5);
   });
 
   it("passes a refusal on at once", async () => {

@@ -12,6 +12,9 @@ describe("clusterError", () => {
     ["ECONNREFUSED", "unreachable", true, "refuses connections"],
     ["ENOTFOUND", "unreachable", true, "has no address in the DNS"],
     ["UND_ERR_CONNECT_TIMEOUT", "unreachable", true, "gave no answer"],
+    ["EHOSTUNREACH", "unreachable", true, "can't be reached from here"],
+    ["ERR_STREAM_PREMATURE_CLOSE", "unreachable", true, "broke the connection"],
+    ["EPROTO", "unreachable", false, "does not speak TLS as it should"],
     ["SELF_SIGNED_CERT_IN_CHAIN", "unreachable", false, "certificate that is not trusted"],
   ])("knows %s", (code, problem, transient, text) => {
     const error = clusterError(failed({ code }), "reading x", target);

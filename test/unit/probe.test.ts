@@ -102,13 +102,31 @@ describe("checkHttp", () => {
     ["ENOTFOUND", "no-address", "nowhere.invalid has no address in the DNS"],
     ["DEPTH_ZERO_SELF_SIGNED_CERT", "tls", "has a certificate that is not trusted"],
     ["UND_ERR_CONNECT_TIMEOUT", "timeout", "gave no answer"],
-    ["EHOSTUNREACH", "other", "can't be asked: because"],
+    ["EPROTO", "tls", "does not speak TLS as it should (because)"],
+    ["EHOSTUNREACH", "unreachable", "nowhere.invalid can't be reached from here (because)"],
+    ["ENETUNREACH", "unreachable", "can't be reached from here"],
+    ["ENETDOWN", "unreachable", "can't be reached from here"],
+    ["ECONNABORTED", "reset", "broke the connection"],
+    ["ERR_STREAM_PREMATURE_CLOSE", "reset", "broke the connection"],
+    ["EINVAL", "other", "can't be asked: because"],
   ])("knows %s", async (code, problem, message) => {
     const fetch = () =>
       Promise.reject(new TypeError("fetch failed", { cause: Object.assign(new Error("because"), { code }) }));
     const result = await checkHttp("http://nowhere.invalid", { fetch });
     expect(result.problem).toBe(problem);
     expect(result.message).toContain(message);
+  });
+
+  it("says of a host with several addresses what became of one that has a way to it", async () => {
+    const refusal = (code: string) => Object.assign(new Error(`connect ${code}`), { code });
+    const problemOf = async (...codes: string[]) => {
+      const cause = new AggregateError(codes.map(refusal));
+      const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+      return (await checkHttp("http://nowhere.invalid", { fetch })).problem;
+    };
+    expect(await problemOf("ENETUNREACH", "ECONNREFUSED")).toBe("refused");
+    expect(await problemOf("ECONNREFUSED", "EHOSTUNREACH")).toBe("refused");
+    expect(await problemOf("ENETUNREACH", "EHOSTUNREACH")).toBe("unreachable");
   });
 
   it.each(["", "localhost:8080", "ftp://localhost/", "http://"])("refuses the address %j", async (url) => {

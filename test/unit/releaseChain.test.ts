@@ -19,7 +19,17 @@ import {
   type Scene,
   upgrading,
 } from "../fixtures/flux.js";
-import { at, event, exited, NAMESPACE, NEVER_READY, pod, readyPod, waiting } from "../fixtures/kubernetes.js";
+import {
+  at,
+  crashLoop,
+  event,
+  exited,
+  NAMESPACE,
+  NEVER_READY,
+  pod,
+  readyPod,
+  waiting,
+} from "../fixtures/kubernetes.js";
 
 /** Before the commit: v0.1.0 runs. */
 const BEFORE: Scene = {
@@ -340,10 +350,21 @@ describe("with Flagger", () => {
     const leftAlone: Scene = { ...READY_CANARY_OLD, canary: canary({ applied: "hash-2", promoted: "hash-2" }) };
     const { run, seconds } = cluster(
       { 0: leftAlone, 90: analysing(0), 100: PROMOTED },
-      { askForAnalysis: async ({ status }) => void asked.push([status?.phase, seconds()]) },
+      { askForAnalysis: async ({ status }) => asked.push([status?.phase, seconds()]) > 0 },
     );
     expect(await run()).toMatchObject({ seconds: 100, tag: "v0.2.0" });
     expect(asked).toEqual([["Succeeded", 25.5]]);
+  });
+
+  it("asks Flagger again when it could not be asked, and takes the failure from before for no answer meanwhile", async () => {
+    const asked: number[] = [];
+    const failed = canary({ phase: "Failed", applied: "hash-2", at: -600 });
+    const { run, seconds } = cluster(
+      { 0: { ...READY_CANARY_OLD, canary: failed }, 27: analysing(0), 40: PROMOTED },
+      { askForAnalysis: async () => asked.push(seconds()) > 2 },
+    );
+    expect(await run()).toMatchObject({ seconds: 40, tag: "v0.2.0" });
+    expect(asked).toEqual([25.5, 26, 26.5]);
   });
 
   it("names a suspended Canary", async () => {
@@ -402,6 +423,19 @@ describe("git", () => {
     expect(message).toContain("refuses Flux's credentials");
     expect(message).toContain("renew the secret git in flux-system");
     expect(seconds).toBe(4);
+  });
+
+  it("does not count what the server refused in an outage before", async () => {
+    const conditions = fetchFailed("GitOperationFailed", "authentication required: Invalid username or token");
+    const said = fluxEvent("GitRepository", "flux-system", "GitOperationFailed", conditions[0]?.message ?? "", {
+      count: 9,
+    });
+    const refused: Scene = {
+      ...BEFORE,
+      source: gitRepository(OLD, { conditions }),
+      events: [{ ...said, firstTimestamp: at(-3600) }],
+    };
+    expect((await cluster({ 0: refused, 20: OUT }).run()).seconds).toBe(20);
   });
 
   it.each([
@@ -664,6 +698,42 @@ describe("Helm", () => {
     const { seconds, link } = await failureOf({ 0: PACKAGED, 4: scene });
     expect(link).toBe("Deployment");
     expect(seconds).toBe(4);
+  });
+
+  describe("where the tag that is to come out runs already, and crashes", () => {
+    const pods = [pod({ phase: "Running", container: crashLoop(1, 3) })];
+    const crashing = (env?: string) => ({ target: rolledOut("helloworld", "v0.2.0", { ready: 0, env }), pods });
+    const running: Scene = { ...BEFORE, release: helmRelease({ generation: 1, attempted: OLD }), ...crashing() };
+    const applied: Scene = { ...APPLIED, ...crashing() };
+    const trying: Scene = { ...UPGRADING, ...crashing() };
+    const mended: Scene = { ...OUT, target: rolledOut("helloworld", "v0.2.0", { env: "mended" }) };
+
+    it("leaves the pods from before the commit aside until Helm has changed what they are made of", async () => {
+      const { run } = cluster({ 0: running, 2: applied, 5: { ...PACKAGED, ...crashing() }, 6: trying, 7: mended });
+      expect((await run()).seconds).toBe(7);
+      expect((await cluster({ 0: applied, 6: trying, 7: mended }).run()).seconds).toBe(7);
+    });
+
+    it("ends with those that the commit has made, as soon as they crash too", async () => {
+      const { link, seconds } = await failureOf({
+        0: running,
+        2: applied,
+        6: { ...UPGRADING, ...crashing("no help") },
+      });
+      expect([link, seconds]).toEqual(["Deployment", 6]);
+      const withOldChart = { ...applied, ...crashing("no help") };
+      expect((await failureOf({ 0: running, 2: applied, 4: withOldChart })).seconds).toBe(4);
+    });
+
+    it("ends with those from before where they are the commit's after all: Helm is through and has left them", async () => {
+      const { link, seconds } = await failureOf({ 0: running, 2: applied, 6: { ...OUT, ...crashing() } });
+      expect([link, seconds]).toEqual(["Deployment", 6]);
+    });
+
+    it("ends at once where Helm had tried the commit before", async () => {
+      const { link, seconds } = await failureOf({ 0: trying });
+      expect([link, seconds]).toEqual(["Deployment", 0]);
+    });
   });
 
   it("says what it waited for when the time is over", async () => {

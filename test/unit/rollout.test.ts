@@ -248,16 +248,27 @@ describe("waitForRollout", () => {
     );
   });
 
-  it("bears an API server that is away for a moment, and not for longer", async () => {
+  it("bears an API server that restarts, and none that is away for longer", async () => {
     const away = Object.assign(new Error("does not answer"), { transient: true });
-    const short = cluster({ 0: { deployment: UPDATING }, 1: { error: away }, 3: { deployment: OUT } });
+    const short = cluster({ 0: { deployment: UPDATING }, 1: { error: away }, 20: { deployment: OUT } });
     await waitForRollout(short.api, short.options);
     expect(short.lines).toContain(
       "Deployment helloworld/helloworld: the cluster does not answer, trying again: does not answer",
     );
     const long = cluster({ 0: { error: away } });
     await expect(waitForRollout(long.api, long.options)).rejects.toBe(away);
-    expect(long.seconds()).toBe(2.5);
+    expect(long.seconds()).toBe(20);
+  });
+
+  it("asks one a few times that lets each call run into its time limit", async () => {
+    const away = Object.assign(new Error("does not answer"), { transient: true });
+    const { api, options, seconds } = cluster({ 0: { error: away }, 60: { deployment: OUT } });
+    const hangs = async () => {
+      await options.clock?.sleep(20_000);
+      return await api.getDeployment(NAMESPACE, "helloworld");
+    };
+    await waitForRollout({ ...api, getDeployment: hangs }, { ...options, timeoutSeconds: 300 });
+    expect(seconds()).toBe(61);
   });
 
   it("passes any other error on at once", async () => {

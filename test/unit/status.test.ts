@@ -4,6 +4,7 @@ import { type StatusQuestion, statusOf } from "../../pipeline/src/status.js";
 import {
   canary,
   clusterOf,
+  condition,
   fluxEvent,
   gitRepository,
   givenUp,
@@ -117,6 +118,26 @@ it("points at a failed canary although Flux is content", async () => {
   );
   expect(line(markdown, "HelmRelease")).toContain("ready");
   expect(markdown).toContain("success-rate was 12.50 and must be at least 99");
+});
+
+it("takes what waits for an approval, or for what it depends on, for no failure, and says for what it waits", async () => {
+  const promotion = canary({ phase: "WaitingPromotion", applied: "hash-2" });
+  const approval = await status({ ...WELL, primary: rolledOut("helloworld-primary", "v0.1.0"), canary: promotion });
+  expect(line(approval, "Canary")).toContain("| in progress |");
+  expect(approval).toContain("**Look first at:** Canary helloworld/helloworld: Flagger waits for an approval");
+  const said = "dependency 'flux-system/monitoring' is not ready";
+  const conditions = [condition("Ready", "False", "DependencyNotReady", said, { generation: 2 })];
+  const dependency = await status({ ...WELL, release: helmRelease({ conditions }) });
+  expect(line(dependency, "HelmRelease")).toContain("| in progress |");
+  expect(dependency).toContain(said);
+});
+
+it("tells an installation that fails again and again", async () => {
+  const said = "Helm install failed for release helloworld/helloworld: timeout";
+  const failed = (failures: number) =>
+    helmRelease({ failures, conditions: [condition("Ready", "False", "InstallFailed", said, { generation: 2 })] });
+  expect(line(await status({ ...WELL, release: failed(1) }), "HelmRelease")).toContain("| in progress |");
+  expect(line(await status({ ...WELL, release: failed(4) }), "HelmRelease")).toContain("| **failed** |");
 });
 
 it("points at what is suspended", async () => {

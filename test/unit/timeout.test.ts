@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { waitForCanary } from "../../pipeline/src/canaryRollout.js";
 import { startCluster } from "../../pipeline/src/cluster.js";
-import { type Deployment, runHelmTests, uninstall } from "../../pipeline/src/deployment.js";
+import { type Deployment, prepareNamespace, runHelmTests, uninstall } from "../../pipeline/src/deployment.js";
 import { environment } from "../../pipeline/src/environments.js";
 import { exec } from "../../pipeline/src/exec.js";
 import { waitForFlux } from "../../pipeline/src/flux.js";
@@ -34,7 +34,7 @@ vi.mock("@dagger.io/dagger", mocked({ dag: anything }));
 vi.mock("../../pipeline/src/app.js", mocked({ sampleRegistry: anything }));
 vi.mock("../../pipeline/src/chart.js", mocked({ helmContainer: anything, valuesOf: anything, lintChart: () => "" }));
 vi.mock("../../pipeline/src/check.js", mocked({ CHECKS: [], checks: () => [] }));
-vi.mock("../../pipeline/src/deployment.js", mocked({ targetOf: () => target, prepareNamespace: () => undefined }));
+vi.mock("../../pipeline/src/deployment.js", mocked({ targetOf: () => target, prepareNamespace: vi.fn() }));
 vi.mock("../../pipeline/src/delivery.js", async (original) => {
   const remote = async () => ({ branch: "main" });
   const publishTag = async () => ({ sha: "abc", changed: true });
@@ -45,8 +45,8 @@ vi.mock(
   mocked({ tagAfter: () => "v0.2.0", tagBefore: () => "v0.1.0", tagsOf: () => [] }),
 );
 vi.mock("../../pipeline/src/git.js", mocked({ cloneAhead: () => undefined }));
-vi.mock("../../pipeline/src/gitHistory.js", mocked({ historyOf: () => ({ commits: [{}] }), treeAt: () => tree }));
-vi.mock("../../pipeline/src/promotionProof.js", mocked({ proofOf: () => promotion }));
+vi.mock("../../pipeline/src/gitHistory.js", mocked({ historyOf: () => ({ commits: [{}] }) }));
+vi.mock("../../pipeline/src/promotionProof.js", mocked({ proofOf: () => ({ ...promotion, source: tree }) }));
 vi.mock("../../pipeline/src/registry.js", mocked({ requireTag: async () => "sha256:0" }));
 vi.mock("../../pipeline/src/releaseChain.js", mocked({ lookAtRelease: () => ({ standings: [], objects: {} }) }));
 vi.mock("../../pipeline/src/releaseFile.js", async (original) => {
@@ -195,4 +195,11 @@ describe("a limit reaches", () => {
     expect(await releaseTimeout(source, environment(env))).toBe(seconds);
     expect(await releaseTimeout(source, environment(env), 42)).toBe(42);
   });
+});
+
+it("ci leaves the pull secret of the caller's own cluster alone, as it serves the sample application to its own node only", async () => {
+  vi.mocked(followsGit).mockResolvedValue(false);
+  await toItsWait(module.ci("local", "v0.2.0", secret));
+  const given = vi.mocked(prepareNamespace).mock.calls.map(([, registry]) => (registry ? "a registry" : "none"));
+  expect(given).toEqual(["none"]);
 });
