@@ -43,7 +43,7 @@ async function install(folder, dev, say) {
       writeFileSync(stampFile(folder), wanted);
       say(`npm ci in ${folder} done in ${Math.round((Date.now() - started) / 1000)} s`);
     },
-    { onWait: (pid) => say(`Waiting for process ${pid}, which is installing the npm packages in ${folder} …`) },
+    { onWait: (holder) => say(`Waiting for ${holder}, which is installing the npm packages in ${folder} …`) },
   );
 }
 

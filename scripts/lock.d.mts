@@ -1,7 +1,7 @@
 export function locked<T>(
   file: string,
   work: (lock: { add(pid: number | undefined): void }) => Promise<T>,
-  options?: { onWait?: (holder: number) => void; signal?: AbortSignal },
+  options?: { onWait?: (holder: string) => void; signal?: AbortSignal },
 ): Promise<T>;
 
 export function identity(pid: number): { pid: number; started: string };

@@ -6,13 +6,27 @@
 // the holder. The lock is free when the file is absent or all processes in it are gone.
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 
 const POLL_MS = 200;
-/** A lock from another host (a shared disk, another container): its pids say nothing here, so it counts this long. */
-const FOREIGN_MS = 20 * 60_000;
+/**
+ * A lock from another host (a shared disk, another container): its pids say nothing here, so it counts as long as its holder
+ * says now and then that it is there.
+ */
+const FOREIGN_MS = 3 * 60_000;
+const SIGN_OF_LIFE_MS = 30_000;
 /** Nobody needs this long to look at a dead lock and remove it: a guard older than this was left by a kill. */
 const GUARD_MS = 5_000;
 
@@ -21,8 +35,8 @@ const GUARD_MS = 5_000;
  * @template T
  * @param {string} file the lock's file; its folder is made
  * @param {(lock: { add(pid: number | undefined): void }) => Promise<T>} work `add` names a child that holds the lock, too
- * @param {{ onWait?: (holder: number) => void, signal?: AbortSignal }} [options] onWait is called once if the lock is held by
- *   another; the signal ends the wait for it
+ * @param {{ onWait?: (holder: string) => void, signal?: AbortSignal }} [options] onWait is called once, with the holder in
+ *   words, if the lock is held by another; the signal ends the wait for it
  * @returns {Promise<T>}
  */
 export async function locked(file, work, { onWait, signal } = {}) {
@@ -32,7 +46,7 @@ export async function locked(file, work, { onWait, signal } = {}) {
     signal?.throwIfAborted();
     const holder = read(file);
     if (holder && isAlive(file, holder)) {
-      if (!waited) onWait?.(holder.processes[0]?.pid ?? 0);
+      if (!waited) onWait?.(describe(file, holder));
       waited = true;
       await new Promise((done) => setTimeout(done, POLL_MS));
     } else if (!removeDead(file)) {
@@ -43,6 +57,7 @@ export async function locked(file, work, { onWait, signal } = {}) {
     if (read(file)?.key === mine.key) rmSync(file, { force: true });
   };
   process.on("exit", release);
+  const signs = setInterval(() => touch(file), SIGN_OF_LIFE_MS).unref();
   try {
     return await work({
       add(pid) {
@@ -52,8 +67,25 @@ export async function locked(file, work, { onWait, signal } = {}) {
       },
     });
   } finally {
+    clearInterval(signs);
     process.off("exit", release);
     release();
+  }
+}
+
+/** `process 17`; of another host also what to do when it is gone for good. */
+function describe(file, { host, processes }) {
+  const holder = `process ${processes[0]?.pid}`;
+  if (host === hostname()) return holder;
+  return `${holder} on ${host} (given up ${FOREIGN_MS / 60_000} minutes after its last sign of life; if it is gone, remove ${file})`;
+}
+
+function touch(file) {
+  try {
+    const now = new Date();
+    utimesSync(file, now, now);
+  } catch {
+    // Somebody has removed the lock.
   }
 }
 

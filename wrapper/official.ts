@@ -72,7 +72,7 @@ export async function official(options: OfficialOptions): Promise<string> {
       return path;
     },
     {
-      onWait: (pid) => say(`waiting for process ${pid}, which is downloading the Dagger CLI …`),
+      onWait: (holder) => say(`waiting for ${holder}, which is downloading the Dagger CLI …`),
       signal: options.signal,
     },
   );

@@ -89,14 +89,12 @@ export const engineSocket = () => join(cache.run, "dagger", "engine.sock");
  * authorities of the host, once no call runs on it any more.
  */
 export async function startEngine(parts: EngineParts): Promise<void> {
-  const files = [
-    startScript,
-    ...["/etc/resolv.conf", "/usr/local/share/ca-certificates"].filter(existsSync).map((path) => realpathSync(path)),
-  ];
-  const stamp = hashOf({ files, values: [parts, engineVersion] });
+  const stamp = stampOf(parts);
   const running = runningEngine();
-  if (running && existsSync(engineFiles.stamp) && readFileSync(engineFiles.stamp, "utf8") === stamp) {
-    if (await answers(engineSocket())) return;
+  if (running && (await answers(engineSocket()))) {
+    const change = changeSince(readStamp(), stamp);
+    if (!change) return;
+    if (change === "host" && callsThatRun().length > 0) return say(OLD_RESOLVER);
   }
   if (running) await untilNobodyCalls();
   if (running || orphans().length > 0) await stopEngine();
@@ -116,18 +114,48 @@ export async function startEngine(parts: EngineParts): Promise<void> {
       timeoutMs: START_TIMEOUT_MS,
       stop: stopEngine,
     });
-    writeFileSync(engineFiles.stamp, stamp);
+    writeFileSync(engineFiles.stamp, JSON.stringify(stamp));
     writeFileSync(partsFile(), JSON.stringify(parts));
   });
 }
 
-/** A restart would end the calls that run. */
+/** What an engine was started from, as hashes. */
+type Stamp = { parts: string; host: string };
+
+function stampOf(parts: EngineParts): Stamp {
+  const hostFiles = ["/etc/resolv.conf", "/usr/local/share/ca-certificates"].filter(existsSync);
+  return {
+    parts: hashOf({ files: [startScript], values: [parts, engineVersion] }),
+    host: hashOf({ files: hostFiles.map((path) => realpathSync(path)) }),
+  };
+}
+
+function readStamp(): Partial<Stamp> {
+  try {
+    return JSON.parse(readFileSync(engineFiles.stamp, "utf8")) as Stamp;
+  } catch {
+    return {}; // Of an engine that was killed while it started.
+  }
+}
+
+/** Whether an engine's parts are others than today's, or only what it has from the host; nothing when all is the same. */
+export function changeSince(then: Partial<Stamp>, now: Stamp): "parts" | "host" | undefined {
+  if (then.parts !== now.parts) return "parts";
+  return then.host === now.host ? undefined : "host";
+}
+
+const OLD_RESOLVER =
+  "This host's resolver or authorities have changed since the engine was started. It goes on with the old ones " +
+  "while other calls run on it; the first call after them starts it anew.";
+
+const callsThatRun = () => otherCalls().filter(({ state }) => state === "runs");
+
+/** A restart would end the calls that run. One that keeps a cluster up ends only when somebody ends it. */
 async function untilNobodyCalls() {
-  const running = () => otherCalls().filter(({ state }) => state === "runs");
-  if (running().length === 0) return;
-  const what = `wait for ${describeCalls(running())}: the engine is to be started anew, with other parts`;
+  if (callsThatRun().length === 0) return;
+  const what = `wait for ${describeCalls(callsThatRun())} to end (Ctrl-C where it runs): the engine is to be started anew, with other parts`;
   await step(what, async () => {
-    while (running().length > 0) await sleep(500);
+    while (callsThatRun().length > 0) await sleep(500);
   });
 }
 
@@ -178,7 +206,7 @@ function refuseOtherEngines() {
 export async function stopEngine(): Promise<void> {
   const pids = [runningEngine(), ...orphans().map(({ pid }) => pid)].filter((pid) => pid !== undefined);
   for (const pid of pids) {
-    const calls = otherCalls().filter(({ state }) => state === "runs");
+    const calls = callsThatRun();
     if (calls.length > 0) say(`What runs on the engine ends with it: ${describeCalls(calls)}.`);
     await step("stop the engine", () => endProcess(pid, STOP_TIMEOUT_MS));
   }

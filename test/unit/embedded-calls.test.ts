@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cache } from "../../embedded/src/cache.js";
 import { describeCalls, noteCall, otherCalls } from "../../embedded/src/calls.js";
+import { changeSince } from "../../embedded/src/engine.js";
 import { temporaryFolder } from "./temporary.js";
 
 beforeEach(() => void vi.stubEnv("DAGGERW_CACHE", temporaryFolder()));
@@ -44,4 +45,12 @@ test("another process that got the pid of an ended one is not taken for its call
 test("calls are told by their pids", () => {
   expect(describeCalls([{ pid: 17, state: "runs" }])).toBe("a call (pid 17)");
   expect(describeCalls([17, 18].map((pid) => ({ pid, state: "runs" as const })))).toBe("2 calls (pid 17, 18)");
+});
+
+test("another resolver of the host is no reason to wait for calls that run, as other parts are", () => {
+  const now = { parts: "a", host: "b" };
+  expect(changeSince(now, now)).toBeUndefined();
+  expect(changeSince({ ...now, host: "c" }, now)).toBe("host");
+  expect(changeSince({ parts: "c", host: "c" }, now)).toBe("parts");
+  expect(changeSince({}, now)).toBe("parts");
 });
