@@ -1,11 +1,12 @@
 import type { Directory, Secret } from "@dagger.io/dagger";
-import { parse } from "yaml";
 import { type EnvironmentEntry, environment, folderOf } from "./environments.js";
 import { type ReleaseNote, releaseMessage } from "./evidence.js";
+import type { GitRepository } from "./fluxObjects.js";
 import { type Clone, type Commit, commitTag, type FileCommitOptions, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
 import { openPullRequest, PullRequestError } from "./pullRequest.js";
 import type { Log } from "./steps.js";
+import { readYaml } from "./yamlFile.js";
 
 /** Who makes the pipeline's commits, when nobody is named. */
 export const PIPELINE_AUTHOR = "helloworld-infrastructure <pipeline@helloworld.invalid>";
@@ -35,9 +36,9 @@ export async function repositoryOf(
   entry: EnvironmentEntry,
 ): Promise<{ url: string; branch: string }> {
   const file = `${folderOf(entry)}/gitrepository.yaml`;
-  const { spec } = parse(await source.file(file).contents()) as { spec?: { url?: string; ref?: { branch?: string } } };
+  const { spec } = (await readYaml(source, file, "GitRepository")) as Pick<GitRepository, "spec">;
   if (spec?.url && spec.ref?.branch) return { url: spec.url, branch: spec.ref.branch };
-  throw new Error(`${file} names no spec.url with a spec.ref.branch.`);
+  throw new Error(`${file} has no GitRepository with a spec.url and a spec.ref.branch.`);
 }
 
 /** The branch that versions are committed to, for every environment: the one that dev follows. */

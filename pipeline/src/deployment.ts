@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { type Directory, dag, type Secret, type Service } from "@dagger.io/dagger";
-import { parse } from "yaml";
 import type { AwsSession } from "./aws.js";
 import { waitForCanary } from "./canaryRollout.js";
 import { helmContainer, valuesOf } from "./chart.js";
@@ -16,6 +15,7 @@ import { isAnalysed } from "./release.js";
 import { releaseOf } from "./releaseFile.js";
 import { diagnosePods, type RolloutResult, waitForRollout } from "./rollout.js";
 import type { Log } from "./steps.js";
+import { readYaml } from "./yamlFile.js";
 
 /** The most that a rollout may take, in seconds; it ends much earlier when its pods can't come good. */
 const ROLLOUT_TIMEOUT_SECONDS = 300;
@@ -94,7 +94,7 @@ export async function prepareNamespace(
   registry: AppRegistry | undefined,
 ): Promise<void> {
   const file = `${folderOf(environment)}/namespace.yaml`;
-  const namespace = parse(await source.file(file).contents()) as { metadata?: { labels?: Record<string, string> } };
+  const namespace = (await readYaml(source, file, "Namespace")) as { metadata?: { labels?: Record<string, string> } };
   await target.api.ensureNamespace(environment.namespace, namespace.metadata?.labels ?? {});
   const login = registry && (await pullLogin(registry));
   if (login) await target.api.applyPullSecret(environment.namespace, login);

@@ -241,7 +241,7 @@ export function durationSeconds(duration: string | undefined): number | undefine
   );
 }
 
-/** The tag of an image reference; a port of its registry is none. */
+/** The tag of an image reference; a port of its registry is none, nor is a digest. */
 export function imageTag(image: string | undefined): string | undefined {
-  return /:([^:/@]+)(?:@[^@]*)?$/.exec(image ?? "")?.[1];
+  return /:([^:/]+)$/.exec(image?.replace(/@.*/, "") ?? "")?.[1];
 }

@@ -234,7 +234,7 @@ async function attemptCommit(remote: GitRemote, clone: Clone, change: Change): P
 export async function runGit(remote: GitRemote, container: Container, script: string): Promise<Outcome> {
   const outcome = await exec(container, ["sh", "-c", script]);
   if (outcome.code === 0) return outcome;
-  throw explainGitError(outcome.stderr, remote);
+  throw explainGitError(outcome.stderr, { ...remote, pushes: script.includes("git push") });
 }
 
 async function textOf({ url, branch }: GitRemote, cloned: Container, path: string): Promise<string> {

@@ -26,6 +26,8 @@ interface Place {
   readonly url: string;
   readonly branch: string;
   readonly username: string;
+  /** Whether it was a push, which needs the right to write. */
+  readonly pushes?: boolean;
 }
 
 /** What git says (LC_ALL=C), and what it means; the first that fits. */
@@ -51,13 +53,15 @@ const problems: readonly [GitProblem, RegExp][] = [
 ];
 
 /** Turns what git said on its way out into an error for a reader. */
-export function explainGitError(stderr: string, { url, branch, username }: Place): GitError {
+export function explainGitError(stderr: string, { url, branch, username, pushes }: Place): GitError {
   const said = saidBy(stderr);
-  const [problem = "other"] = problems.find(([, pattern]) => pattern.test(said)) ?? [];
+  const answer = withoutAddresses(said);
+  const [problem = "other"] = problems.find(([, pattern]) => pattern.test(answer)) ?? [];
+  const [action, access] = pushes ? ["push", "write"] : ["read", "read"];
   const explained: Record<GitProblem, string> = {
     overtaken: `Others pushed to ${branch} of ${url} again and again at the same moment; nothing was forced. Try again.`,
     unauthorized: `${url} does not accept the password of ${username}. It may have expired, or be for another account.`,
-    forbidden: `${url} does not let ${username} push: the token needs write access to the repository's contents.`,
+    forbidden: `${url} does not let ${username} ${action}: the token needs ${access} access to the repository's contents.`,
     protected: `${url} does not let ${username} push to ${branch}, which is protected: let the branch's rules except ${username}, or bring the change by a pull request.`,
     workflows: `${url} does not let ${username} push: the commits change a workflow, which this token may not. Nothing was changed in git. Next: the same call with --git-token of a token with the scope workflow (a fine-grained one: "Workflows", read and write); a job's own token can't have it.`,
     repository: `There is no repository at ${url}, or ${username} may not see it.`,
@@ -79,5 +83,9 @@ function saidBy(stderr: string): string {
     .slice(-12)
     .join("\n");
 }
+
+/** A repository or its host may be called as a problem is: `certificates`. */
+const withoutAddresses = (said: string) =>
+  said.replace(/https?:\/\/[^\s'"]+|(?<=resolve host: |connect to )\S+/g, "ADDRESS");
 
 const indented = (text: string) => text.replace(/^/gm, "  ");

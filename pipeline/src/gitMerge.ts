@@ -23,17 +23,24 @@ export interface BranchAhead {
 
 /** All branches with their history, without files. */
 const CLONE = endingIn1(gitClone("--no-checkout"));
-const TARGET_HEAD = `cd /work
-  target=$(git rev-parse --verify --quiet "refs/remotes/origin/$TARGET" || true)`;
-const AHEAD = endingIn1(`${TARGET_HEAD}
+/** How the target stands to the commit: it has the same files already, or has had a later one of the trunk. */
+const LOOK = `cd /work
+  target=$(git rev-parse --verify --quiet "refs/remotes/origin/$TARGET" || true)
+  standing=
+  if [ -z "$target" ]; then :
+  elif git merge-base --is-ancestor "$COMMIT" "$target" && git diff --quiet "$COMMIT" "$target"; then standing="same $target"
+  elif last=$(git merge-base "$target" "origin/$BRANCH") && [ "$last" != "$COMMIT" ] && git merge-base --is-ancestor "$COMMIT" "$last"
+  then standing="older $last"
+  fi`;
+/** A trunk that is followed itself has later ones in any case. */
+const AHEAD = endingIn1(`${LOOK}
+  [ "$TARGET" = "$BRANCH" ] || case $standing in older*) echo "$standing"; exit 0 ;; esac
   { [ -z "$PUSHES" ] || ${gitPush(`\${target:-$COMMIT}`, "--dry-run")}; } &&
     echo "$target" &&
     { [ -z "$target" ] || git log --no-merges --format='%H %s' "$target..$COMMIT"; }`);
-const MERGE = endingIn1(`${TARGET_HEAD}
-  if [ -z "$target" ]; then new=$COMMIT
-  elif git merge-base --is-ancestor "$COMMIT" "$target" && git diff --quiet "$COMMIT" "$target"; then echo "same $target"; exit 0
-  elif last=$(git merge-base "$target" "origin/$BRANCH") && [ "$last" != "$COMMIT" ] && git merge-base --is-ancestor "$COMMIT" "$last"
-  then echo "older $last"; exit 0
+const MERGE = endingIn1(`${LOOK}
+  if [ -n "$standing" ]; then echo "$standing"; exit 0
+  elif [ -z "$target" ]; then new=$COMMIT
   elif [ "$target" != "$FROM" ]; then echo "moved $target"; exit 0
   else new=$(git commit-tree "$COMMIT^{tree}" -p "$target" -p "$COMMIT" -m "$MESSAGE") || exit 1
   fi
@@ -49,11 +56,12 @@ interface Way {
  * What a branch lacks of a commit.
  *
  * @param way.pushes whether who reads must be able to push too; nothing is pushed
- * @throws GitError: no such repository, who reads or pushes is refused, no answer
+ * @throws GitError: no such repository, the branch had a later commit, who reads or pushes is refused, no answer
  */
 export async function commitsAhead(remote: GitRemote, way: Way & { readonly pushes: boolean }): Promise<BranchAhead> {
   const container = gitContainer(remote).withEnvVariable("PUSHES", way.pushes ? "yes" : "");
   const { stdout } = await inClone(remote, way, AHEAD, container);
+  refuseOlder(remote, way, stdout);
   const [head = "", ...lines] = stdout.trimEnd().split("\n");
   const commits = lines.map((line) => ({ sha: line.slice(0, 40), subject: line.slice(41) }));
   return { head: head || undefined, commits };
@@ -77,20 +85,26 @@ export async function mergeTo(remote: GitRemote, options: MergeOptions): Promise
 }
 
 async function attemptMerge(remote: GitRemote, merge: MergeOptions): Promise<Commit> {
-  const { target, commit, from, author, message } = merge;
+  const { target, from, author, message } = merge;
   const container = withAuthor(gitContainer(remote), author)
     .withEnvVariable("MESSAGE", message)
     .withEnvVariable("FROM", from ?? "");
   const { stdout } = await inClone(remote, merge, MERGE, container);
+  refuseOlder(remote, merge, stdout);
   const [what, sha = ""] = stdout.trim().split(" ");
-  if (what === "older")
-    throw new GitError(
-      "other",
-      `The branch ${target} of ${remote.url} has had ${sha.slice(0, 7)}, which came after ${commit.slice(0, 7)}. It was left alone. ` +
-        "Back to a tag before: dagger call rollback",
-    );
   if (what === "moved") requireUnmoved({ ...remote, branch: target }, from, sha);
   return { sha, changed: what === "pushed" };
+}
+
+/** Refuses a commit of which the branch has had a later one, as a script says in `older <sha>`. */
+function refuseOlder({ url }: GitRemote, { target, commit }: Way, said: string): void {
+  const [what, sha = ""] = said.trim().split(" ");
+  if (what !== "older") return;
+  throw new GitError(
+    "other",
+    `The branch ${target} of ${url} has had ${sha.slice(0, 7)}, which came after ${commit.slice(0, 7)}. It was left alone. ` +
+      "Back to a tag before: dagger call rollback",
+  );
 }
 
 /**

@@ -339,6 +339,11 @@ export class HelloworldInfrastructure {
   ): Promise<Changeset> {
     const entry = withReleaseFile(env);
     const delivery = await this.delivery({ gitToken, gitUsername, gitAuthor, runId, pullRequest });
+    if (!delivery && (passedOn ?? imageDigest) !== undefined)
+      throw new Error(
+        "--passed-on and --image-digest are recorded by a commit, and there is none without --git-token. Nothing was changed. " +
+          "Next: the same call with --git-token of a token that may write the repository's contents.",
+      );
     if (!delivery) return await bump(this.source, entry, tag);
     if ((passedOn === undefined) !== (imageDigest === undefined))
       throw new Error("--passed-on and --image-digest go together: which image passed, and where.");
@@ -374,7 +379,7 @@ export class HelloworldInfrastructure {
    * @param gitUsername the account of the token, where it is not GitHub's
    * @param gitAuthor who makes the merge, as "Name <address>"; default: the pipeline
    * @param runId what the merge calls this run
-   * @param vars more Terraform variables, as they were applied
+   * @param vars more Terraform variables, as they were applied; lists and objects only by varFile
    * @param varFile more Terraform variables, as a .tfvars file
    * @param ghcrToken a token with read:packages, when Terraform makes or renews ghcr-secret
    * @param commit the commit of main to promote, as the one that its reviewers have seen; default: the newest
@@ -513,7 +518,8 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * Who the AWS credentials are, as AWS sees it: account, role or user, ARN, when they end, region. Changes nothing.
+   * Who the AWS credentials are, as AWS sees it: account, role or user, ARN, when they end, region; of a role also the command
+   * that tells its own ARN, which an access entry names. Changes nothing.
    *
    * Returns a table in Markdown. Example: dagger call --aws-credentials cmd:"aws configure export-credentials" whoami
    */
@@ -585,7 +591,7 @@ export class HelloworldInfrastructure {
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" plan --env dev export --path plan
    * @param env dev or prod
-   * @param vars more Terraform variables, as install_charts=false
+   * @param vars more Terraform variables, as install_charts=false; lists and objects only by varFile: the CLI splits this at commas
    * @param varFile more Terraform variables, as a .tfvars file
    * @param destroy plan to remove everything; refused while the cluster's deletion protection is on
    * @param ghcrToken a token with read:packages, when ghcr-secret is made or renewed
@@ -621,7 +627,7 @@ export class HelloworldInfrastructure {
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" destroy --env dev
    * @param env dev or prod
    * @param confirm the environment's name once more; prod demands it
-   * @param vars more Terraform variables, as they were applied
+   * @param vars more Terraform variables, as they were applied; lists and objects only by varFile
    * @param varFile more Terraform variables, as a .tfvars file
    */
   @func({ cache: "never" })
@@ -636,7 +642,7 @@ export class HelloworldInfrastructure {
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" drift --env prod
    * @param env dev or prod
-   * @param vars more Terraform variables, as they were applied
+   * @param vars more Terraform variables, as they were applied; lists and objects only by varFile
    * @param varFile more Terraform variables, as a .tfvars file
    */
   @func({ cache: "never" })
@@ -703,7 +709,7 @@ export class HelloworldInfrastructure {
    * becomes the default again.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" bootstrap --vars github_organization=my-organization
-   * @param vars Terraform variables of the stack, as github_organization=my-organization
+   * @param vars Terraform variables of the stack, as github_organization=my-organization; lists and objects only by varFile
    * @param varFile more of them, as a .tfvars file
    */
   @func({ cache: "never" })

@@ -1,5 +1,4 @@
 import type { Directory, File, Secret } from "@dagger.io/dagger";
-import { parse } from "yaml";
 import { sampleRegistry } from "./app.js";
 import { applyPlan } from "./apply.js";
 import type { AwsSession } from "./aws.js";
@@ -10,7 +9,6 @@ import { CHART, type EnvironmentEntry } from "./environments.js";
 import { releaseMessage } from "./evidence.js";
 import { shortRevision } from "./fluxObjects.js";
 import type { GitRemote } from "./git.js";
-import { treeAt } from "./gitHistory.js";
 import { type BranchAhead, commitsAhead, mergeTo } from "./gitMerge.js";
 import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
@@ -25,6 +23,7 @@ import { imageRepository, releasedTag } from "./releaseFile.js";
 import { cell, formatSeconds, markdownTable, type Report } from "./report.js";
 import { servingTag } from "./status.js";
 import { type Log, type NamedWork, type Run, runSteps, withAdvice } from "./steps.js";
+import { readYaml } from "./yamlFile.js";
 
 /** What `promote` runs with. */
 export interface PromoteOptions {
@@ -82,12 +81,9 @@ type ByGit = PromoteOptions & {
 async function promoteTo(run: Run, asked: ByGit): Promise<void> {
   const { aws, delivery, dryRun } = asked;
   const question = { ...asked, trunk: delivery.remote, pushes: !dryRun };
-  const { proof, source } = await run.step("proof", async (note) => {
-    const proof = await proofOf(question, note);
-    return { proof, source: await treeAt(delivery.remote, proof.head) };
-  });
+  const proof = await run.step("proof", (note) => proofOf(question, note));
   // What is shown and planned is what is merged, whatever the caller's working tree has.
-  const options = { ...asked, source };
+  const options = { ...asked, source: proof.source };
   const clusterStep: NamedWork<Standing> = { name: "cluster", run: (note) => look(options, note) };
   const planStep: NamedWork<MadePlan>[] = aws ? [{ name: "terraform plan", run: () => planOf(options, aws) }] : [];
   const [standing, plan] = await run.parallel<[Standing, ...MadePlan[]]>([clusterStep, ...planStep]);
@@ -145,7 +141,7 @@ async function whatProdGets(
   proof: Promotion,
   now: Standing,
 ): Promise<string> {
-  const chart = parse(await source.file(`${CHART}/Chart.yaml`).contents()) as { version?: string };
+  const chart = (await readYaml(source, `${CHART}/Chart.yaml`)) as { version?: string };
   const rows = [
     ["tag", now.tag ?? "none", proof.tag],
     ["image", "", `${proof.digest.slice(0, 19)}…, as it passed on dev`],

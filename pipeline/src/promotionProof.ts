@@ -12,7 +12,7 @@ import {
 } from "./evidence.js";
 import { commitTag, type GitRemote, type TagCommit } from "./git.js";
 import { GitError } from "./gitErrors.js";
-import { type FileHistory, historyOf } from "./gitHistory.js";
+import { type FileHistory, historyOf, treeAt } from "./gitHistory.js";
 import { type BranchAhead, commitsAhead, requireUnmoved } from "./gitMerge.js";
 import { type AppRegistry, requireTag } from "./registry.js";
 import { imageRepository } from "./releaseFile.js";
@@ -27,12 +27,13 @@ export interface Proof extends Evidence {
 
 /** A proof, and what the environment's branch lacks. */
 export interface Promotion extends Proof {
+  /** The files of the commit that is promoted. */
+  readonly source: Directory;
   readonly ahead: BranchAhead;
 }
 
 /** What is asked of git before a promotion. */
 export interface ProofQuestion {
-  readonly source: Directory;
   readonly environment: EnvironmentEntry;
   /** The repository, with the branch that versions are committed to. */
   readonly trunk: GitRemote;
@@ -57,23 +58,24 @@ export const isGated = ({ trunk, followed }: Pick<ProofQuestion, "trunk" | "foll
  * @throws Error, GitError, RegistryError
  */
 export async function proofOf(question: ProofQuestion, note: (detail: string) => void): Promise<Promotion> {
-  const { source, environment: entry, trunk, followed, registry, tag: wanted, commit, pushes } = question;
-  const [history, promoted, repository] = await Promise.all([
+  const { environment: entry, trunk, followed, registry, tag: wanted, commit, pushes } = question;
+  const [history, promoted] = await Promise.all([
     historyOf(trunk, entry.releaseFile, { at: commit }),
     promotedHistory(question),
-    imageRepository(source, entry),
   ]);
   const proof = requireProof(history, entry, `${trunk.branch} of ${trunk.url}`, wanted);
   requireNotTakenBack(proof.tag, promoted?.commits ?? [], question);
   const way = { target: followed.branch, commit: proof.head, pushes: pushes && isGated(question) };
-  const ahead = await commitsAhead(trunk, way);
+  const [ahead, source] = await Promise.all([commitsAhead(trunk, way), treeAt(trunk, proof.head)]);
   // A rollback between the two looks would be merged over.
   if (isGated(question)) requireUnmoved(followed, promoted?.head, ahead.head);
+  // The caller's working tree may name another one than what is promoted.
+  const repository = await imageRepository(source, entry);
   const [host = ""] = repository.split("/");
   checkDigest(proof, await requireTag(registry ?? { host }, repository, proof.tag));
   const run = proof.run ? `, ${proof.run}` : "";
   note(`${proof.tag} passed ci on dev (${proof.commit.slice(0, 7)}${run}); its image is still that one`);
-  return { ...proof, ahead };
+  return { ...proof, ahead, source };
 }
 
 /** How the release file came to be on the environment's branch; nothing before that one is there. */

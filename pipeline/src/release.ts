@@ -11,7 +11,8 @@ import {
   type ScalarTag,
   visit,
 } from "yaml";
-import { parseTag } from "./tag.js";
+import { parseTag, TagError } from "./tag.js";
+import { faultOf, messageAt } from "./yamlFile.js";
 
 /** What a release file says: the part of a Flux HelmRelease that the pipeline renders, tests and bumps. */
 export interface HelmRelease {
@@ -42,6 +43,7 @@ export class ReleaseFileError extends Error {
 }
 
 const TAG_PATH = ["spec", "values", "image", "tag"] as const;
+const EXCEPT_PATH = ["metadata", "annotations", EXCEPT_TAGS] as const;
 
 /** Flux reads YAML with go-yaml, in which these unquoted words are booleans (YAML 1.1); in YAML 1.2 they are text. */
 const booleanWord: ScalarTag = {
@@ -57,10 +59,19 @@ const booleanWord: ScalarTag = {
  *
  * @param file how to call the file in errors
  * @throws ReleaseFileError when the YAML is broken, when it has not exactly one HelmRelease (helm.toolkit.fluxcd.io/v2),
- *   or when the chart or the image tag are missing or of the wrong kind
+ *   when the chart or the image tag are missing or of the wrong kind, or when the annotation names what is no version
  */
 export function readRelease(text: string, file: string): HelmRelease {
   return new ReleaseFile(text, file).read();
+}
+
+/**
+ * The image tag of a release file, where it must be a released version.
+ *
+ * @throws ReleaseFileError as `readRelease` does, and when the tag is none
+ */
+export function readVersion(text: string, file: string): string {
+  return new ReleaseFile(text, file).releasedVersion();
 }
 
 /**
@@ -117,12 +128,33 @@ class ReleaseFile {
       tag,
       repository: this.optional(["spec", "values", "image", "repository"]),
       upgradesUnawaited: valueAt(this.data, ["spec", "upgrade", "disableWait"]) === true,
-      exceptTags: (this.optional(["metadata", "annotations", EXCEPT_TAGS]) ?? "").split(/[\s,]+/).filter(Boolean),
+      exceptTags: this.exceptTags(),
     };
   }
 
+  /** The image tag, which must be a version. */
+  releasedVersion(): string {
+    return this.version(this.tag().value, TAG_PATH);
+  }
+
+  /** One that is mistyped would exclude nothing. */
+  private exceptTags(): string[] {
+    const tags = (this.optional(EXCEPT_PATH) ?? "").split(/[\s,]+/).filter(Boolean);
+    return tags.map((tag) => this.version(tag, EXCEPT_PATH));
+  }
+
+  private version(tag: string, path: readonly string[]): string {
+    try {
+      return parseTag(tag);
+    } catch (error) {
+      if (!(error instanceof TagError)) throw error;
+      throw this.atPath(path, `${path.join(".")}: ${error.message}`);
+    }
+  }
+
   private optional(path: readonly string[]): string | undefined {
-    return valueAt(this.data, path) === undefined ? undefined : this.string(path);
+    const value = valueAt(this.data, path) ?? "";
+    return typeof value === "string" && value.trim() === "" ? undefined : this.string(path);
   }
 
   /** The image tag and the range of characters that spells it, quotes included. */
@@ -145,9 +177,10 @@ class ReleaseFile {
   private refuseDigest(): void {
     const path = ["spec", "values", "image", "digest"];
     if (!valueAt(this.data, path)) return;
-    const node = this.document.getIn(path, true);
-    const message = `${path.join(".")} pins the image whatever its tag says: remove it, so that the tag decides`;
-    throw isNode(node) ? this.at(node, message) : this.plain(message);
+    throw this.atPath(
+      path,
+      `${path.join(".")} pins the image whatever its tag says: remove it, so that the tag decides`,
+    );
   }
 
   private onlyRelease(): Document.Parsed {
@@ -183,13 +216,8 @@ class ReleaseFile {
   }
 
   private refuseBroken(document: Document.Parsed): void {
-    const [error] = document.errors;
-    if (error) {
-      const opened = error.code === "MISSING_CHAR" ? openedQuote(document) : undefined;
-      throw opened === undefined
-        ? this.atOffset(error.pos[0], `broken YAML: ${error.message}`)
-        : this.atOffset(opened, "broken YAML: this quote is never closed");
-    }
+    const fault = faultOf(document);
+    if (fault) throw this.atOffset(fault.offset, fault.message);
     visit(document, {
       Alias: (_, alias) => {
         if (!alias.resolve(document))
@@ -221,9 +249,7 @@ class ReleaseFile {
   private string(path: readonly string[]): string {
     const value = valueAt(this.data, path);
     if (typeof value === "string" && value.trim() !== "") return value;
-    const message = `${path.join(".")} is ${value === undefined || value === null ? "missing" : "not a text"}`;
-    const node = this.document.getIn(path, true);
-    throw isNode(node) ? this.at(node, message) : this.plain(message);
+    throw this.atPath(path, `${path.join(".")} is ${value === undefined || value === null ? "missing" : "not a text"}`);
   }
 
   private missing(path: readonly string[], near: Node | null, depth: number): ReleaseFileError {
@@ -249,36 +275,19 @@ class ReleaseFile {
     return new ReleaseFileError(`${this.file}: ${message}`);
   }
 
+  private atPath(path: readonly string[], message: string): ReleaseFileError {
+    const node = this.document.getIn(path, true);
+    return isNode(node) ? this.at(node, message) : this.plain(message);
+  }
+
   private at(node: Node, message: string): ReleaseFileError {
     return this.atOffset(node.range?.[0] ?? 0, message);
   }
 
   private atOffset(offset: number, message: string): ReleaseFileError {
-    const last = this.text.replace(/\s+$/, "").length;
-    const { line, col } = this.lines.linePos(Math.min(offset, last));
-    const source = this.text.split(/\r?\n/)[line - 1] ?? "";
-    const gutter = String(line).replace(/./g, " ");
-    // A tab in the line is a tab before the caret too, so that both stay in one column.
-    const before = source.slice(0, col - 1).replace(/[^\t]/g, " ");
-    return new ReleaseFileError(
-      `${this.file}:${line}:${col}: ${message}\n\n  ${line} | ${source}\n  ${gutter} | ${before}^`,
-    );
+    const { file, text, lines } = this;
+    return new ReleaseFileError(messageAt({ file, text, lines }, { offset, message }));
   }
-}
-
-/** Where the first quote starts that has no end: the parser itself reports the end of the file. */
-function openedQuote(document: Document.Parsed): number | undefined {
-  let offset: number | undefined;
-  visit(document, {
-    Scalar: (_, node) => {
-      const token = node.srcToken;
-      if (token?.type !== "double-quoted-scalar" && token?.type !== "single-quoted-scalar") return undefined;
-      if (token.source.length > 1 && token.source.endsWith(token.source.charAt(0))) return undefined;
-      offset = token.offset;
-      return visit.BREAK;
-    },
-  });
-  return offset;
 }
 
 function isEmpty(document: Document.Parsed): boolean {

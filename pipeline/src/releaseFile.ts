@@ -1,7 +1,7 @@
 import type { Directory } from "@dagger.io/dagger";
-import { parse } from "yaml";
 import { CHART, type EnvironmentEntry } from "./environments.js";
-import { type HelmRelease, readRelease } from "./release.js";
+import { type HelmRelease, readRelease, readVersion } from "./release.js";
+import { readYaml } from "./yamlFile.js";
 
 /**
  * What an environment's release file says.
@@ -17,12 +17,21 @@ export async function releasedTag(source: Directory, environment: EnvironmentEnt
   return (await releaseOf(source, environment)).tag;
 }
 
+/**
+ * As `releasedTag`, for what compares versions with it.
+ *
+ * @throws ReleaseFileError (file, line, column), also when it is no version
+ */
+export async function releasedVersion(source: Directory, { releaseFile }: EnvironmentEntry): Promise<string> {
+  return readVersion(await source.file(releaseFile).contents(), releaseFile);
+}
+
 /** The image's repository in an environment, such as `ghcr.io/damekarv/helloworld`: the release file's, else the chart's. */
 export async function imageRepository(source: Directory, environment: EnvironmentEntry): Promise<string> {
   const { repository } = await releaseOf(source, environment);
   if (repository) return repository;
   const file = `${CHART}/values.yaml`;
-  const values = parse(await source.file(file).contents()) as { image?: { repository?: string } };
+  const values = (await readYaml(source, file)) as { image?: { repository?: string } };
   if (values.image?.repository) return values.image.repository;
   throw new Error(`Neither ${environment.releaseFile} nor ${file} names image.repository.`);
 }

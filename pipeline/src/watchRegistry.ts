@@ -5,7 +5,7 @@ import { tagsOf } from "./evidence.js";
 import type { GitRemote } from "./git.js";
 import { historyOf } from "./gitHistory.js";
 import { type AppRegistry, listAllTags } from "./registry.js";
-import { imageRepository, releaseOf } from "./releaseFile.js";
+import { imageRepository, releasedVersion, releaseOf } from "./releaseFile.js";
 import type { Log } from "./steps.js";
 
 /**
@@ -13,6 +13,7 @@ import type { Log } from "./steps.js";
  *
  * @param remote the repository whose history tells which tags the environment had, and were taken back
  * @returns the tag, or an empty text
+ * @throws ReleaseFileError, also when the environment's tag is no version
  * @throws RegistryError: no such repository, 401, 403, still too many requests, no answer
  */
 export async function watchRegistry(
@@ -23,8 +24,9 @@ export async function watchRegistry(
   log: Log,
   remote?: GitRemote,
 ): Promise<string> {
-  const [repository, { tag: released, exceptTags }] = await Promise.all([
+  const [repository, released, { exceptTags }] = await Promise.all([
     imageRepository(source, environment),
+    releasedVersion(source, environment),
     releaseOf(source, environment),
   ]);
   const [host = ""] = repository.split("/");

@@ -135,6 +135,7 @@ describe("prod's branch", () => {
       "an older one": expect.stringMatching(
         /prod of .* has had [0-9a-f]{7}, which came after [0-9a-f]{7}\. It was left/,
       ),
+      "an older one, looked at": expect.stringMatching(/prod of .* has had [0-9a-f]{7}, which came after [0-9a-f]{7}/),
       "seen from the older one": "v0.2.0",
       "no such commit": expect.stringMatching(/main of .* has no commit f{40}/),
       "prod after": "v0.3.0 v0.2.0 v0.1.0",

@@ -1,6 +1,14 @@
 // Which tag of the registry is started next, and what is said of the others.
-import { describe, expect, it } from "vitest";
+import type { Directory } from "@dagger.io/dagger";
+import { describe, expect, it, vi } from "vitest";
 import { chooseTag, describeWatched } from "../../pipeline/src/chooseTag.js";
+import { environment } from "../../pipeline/src/environments.js";
+import { watchRegistry } from "../../pipeline/src/watchRegistry.js";
+
+vi.mock(import("../../pipeline/src/registry.js"), async (original) => ({
+  ...(await original()),
+  listAllTags: async () => ["v0.1.0", "v0.2.0"],
+}));
 
 const why = (watched: ReturnType<typeof chooseTag>) => watched.passedOver.map(({ tag, why }) => `${tag}: ${why}`);
 
@@ -52,5 +60,34 @@ describe("the tag to start", () => {
     const watched = chooseTag(["v0.4.0", "v0.3.0", "v0.2.0"], "v0.3.0", [], ["v0.3.0", "v0.4.0", "v0.2.0"]);
     expect(watched.tag).toBeUndefined();
     expect(why(watched)[0]).toBe("v0.4.0: was started before, and taken back");
+  });
+});
+
+describe("a release file to compare with", () => {
+  const releasing = (tag: string) => `apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: helloworld, namespace: helloworld}
+spec:
+  chart: {spec: {chart: ./appManifests}}
+  values:
+    image: {repository: ghcr.io/a/b, tag: "${tag}"}
+`;
+  const watch = async (tag: string) => {
+    const source = { file: () => ({ contents: async () => releasing(tag) }) } as unknown as Directory;
+    return await watchRegistry(source, environment("dev"), [], undefined, () => undefined);
+  };
+
+  it("has a version", async () => {
+    expect(await watch("v0.1.0")).toBe("v0.2.0");
+  });
+
+  it.each([
+    ["latest", 'The image tag "latest" names no version'],
+    [
+      "0.1.0",
+      'The image tag "0.1.0" is not a version of the form vX.Y.Z (SemVer with a leading v). Did you mean v0.1.0?',
+    ],
+  ])("and is named where its tag is none (%s)", async (tag, message) => {
+    await expect(watch(tag)).rejects.toThrow(`clusters/dev/release.yaml:7:43: spec.values.image.tag: ${message}`);
   });
 });

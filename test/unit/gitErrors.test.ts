@@ -1,6 +1,11 @@
 // What git says when a server refuses it, as it was said by git 2.39 to 2.51 with GitHub, GitLab and git's own http-backend.
-import { describe, expect, it } from "vitest";
+import type { Container } from "@dagger.io/dagger";
+import { describe, expect, it, vi } from "vitest";
+import { exec } from "../../pipeline/src/exec.js";
+import { type GitRemote, gitClone, gitPush, runGit } from "../../pipeline/src/git.js";
 import { explainGitError } from "../../pipeline/src/gitErrors.js";
+
+vi.mock(import("../../pipeline/src/exec.js"), async (original) => ({ ...(await original()), exec: vi.fn() }));
 
 const place = { url: "https://github.com/damekarv/helloworld-infrastructure", branch: "main", username: "robot" };
 const explain = (said: string) => explainGitError(said, place);
@@ -76,6 +81,34 @@ describe("explainGitError", () => {
     expect(error.problem).toBe(problem);
     expect(error.message).toContain(place.url);
     expect(error.message).toContain(said.trim().split("\n").at(-1)?.trim());
+  });
+
+  it.each(["", "/", ".git", ".git/"])(
+    "does not take the repository's own words for git's (its URL ends in %j)",
+    (end) => {
+      const url = "https://certificates.example.com/acme/certificates";
+      for (const said of [
+        `fatal: unable to access '${url}${end}': Could not resolve host: certificates.example.com`,
+        `fatal: unable to access '${url}${end}': Failed to connect to certificates.example.com port 443 after 3 ms: Couldn't connect to server`,
+        `fatal: unable to access '${url}${end}': The requested URL returned error: 503`,
+      ]) {
+        const { problem, message } = explainGitError(said, { ...place, url: `${url}${end}` });
+        expect(problem, said).toBe("unreachable");
+        expect(message).toContain(said);
+      }
+    },
+  );
+
+  it.each([
+    ["read", "read", gitClone("")],
+    ["push", "write", gitPush("HEAD")],
+  ])("says that a token may not %s, and needs to %s", async (action, access, script) => {
+    const said = "remote: Write access to repository not granted.\nfatal: The requested URL returned error: 403";
+    vi.mocked(exec).mockResolvedValue({ code: 1, stdout: "", stderr: said } as never);
+    const refused = runGit(place as GitRemote, {} as Container, script);
+    await expect(refused).rejects.toThrow(
+      `does not let robot ${action}: the token needs ${access} access to the repository's contents.`,
+    );
   });
 
   it("says which token may change a workflow, and that nothing was changed", () => {

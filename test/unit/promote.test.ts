@@ -2,26 +2,57 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { applyPlan } from "../../pipeline/src/apply.js";
 import { environment } from "../../pipeline/src/environments.js";
+import { releaseMessage } from "../../pipeline/src/evidence.js";
+import { runGit } from "../../pipeline/src/git.js";
 import { mergeTo } from "../../pipeline/src/gitMerge.js";
 import { makePlan } from "../../pipeline/src/plan.js";
 import type { ResourceChange } from "../../pipeline/src/planJson.js";
 import { summarizePlan } from "../../pipeline/src/planSummary.js";
 import { promote } from "../../pipeline/src/promote.js";
+import { proofOf } from "../../pipeline/src/promotionProof.js";
+import { requireTag } from "../../pipeline/src/registry.js";
 import { toMarkdown } from "../../pipeline/src/report.js";
 import { StepFailure } from "../../pipeline/src/steps.js";
 
 const REMOTE = { url: "https://github.com/owner/name", branch: "main", username: "me", password: {} };
 const HEAD = "a".repeat(40);
-const proof = { tag: "v0.2.0", digest: "sha256:0", head: HEAD, ahead: { head: undefined, commits: [] } };
+const DIGEST = `sha256:${"0".repeat(64)}`;
+const prod = environment("prod");
+
+const release = (repository: string) => `apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: helloworld, namespace: helloworld}
+spec: {chart: {spec: {chart: ./appManifests}}, values: {image: {repository: ${repository}, tag: "v0.2.0"}}}
+`;
+/** A tree of files whose image comes from this repository. */
+const treeWith = (repository: string) => ({
+  file: (path: string) => ({
+    contents: async () => (path === prod.releaseFile ? release(repository) : "version: 1.0.0"),
+  }),
+});
+const promoted = treeWith("ghcr.io/owner/promoted");
+const proof = {
+  ...{ tag: "v0.2.0", digest: DIGEST, head: HEAD, source: promoted },
+  ahead: { head: undefined, commits: [] },
+};
 
 vi.mock(import("../../pipeline/src/promotionProof.js"), async (original) => ({
   ...(await original()),
-  proofOf: async () => proof as never,
+  proofOf: vi.fn(),
 }));
 vi.mock(import("../../pipeline/src/gitHistory.js"), async (original) => ({
   ...(await original()),
-  treeAt: async () => ({ file: () => ({ contents: async () => "version: 1.0.0" }) }) as never,
+  treeAt: async () => promoted as never,
+  historyOf: async () => {
+    const message = releaseMessage({ file: prod.releaseFile, tag: "v0.2.0", digest: DIGEST, passed: "dev" });
+    return { head: HEAD, commits: [{ sha: HEAD, message, text: release("ghcr.io/owner/promoted") }], proofs: [] };
+  },
 }));
+vi.mock(import("../../pipeline/src/git.js"), async (original) => {
+  const container = { withEnvVariable: () => container };
+  return { ...(await original()), gitContainer: () => container as never, runGit: vi.fn() };
+});
+vi.mock(import("../../pipeline/src/registry.js"), async (original) => ({ ...(await original()), requireTag: vi.fn() }));
 vi.mock(import("../../pipeline/src/delivery.js"), async (original) => ({
   ...(await original()),
   followedBy: async () => ({ ...REMOTE, branch: "prod" }) as never,
@@ -51,8 +82,8 @@ function plans(type: string, actions: string[]): void {
 
 const promoteProd = (dryRun: boolean) =>
   promote({
-    ...{ source: {}, environment: environment("prod"), delivery: { remote: REMOTE }, terraform: { vars: [] } },
-    ...{ aws: async () => ({}), log: () => undefined, dryRun },
+    ...{ source: treeWith("ghcr.io/owner/checkout"), environment: prod, delivery: { remote: REMOTE } },
+    ...{ terraform: { vars: [] }, aws: async () => ({}), log: () => undefined, dryRun },
   } as unknown as Parameters<typeof promote>[0]);
 
 const failureOf = async (dryRun: boolean) => {
@@ -62,6 +93,9 @@ const failureOf = async (dryRun: boolean) => {
 };
 
 beforeEach(() => {
+  vi.mocked(proofOf)
+    .mockReset()
+    .mockResolvedValue(proof as never);
   vi.mocked(applyPlan).mockReset().mockResolvedValue("## Applied\n\n**Apply complete!**\n");
   vi.mocked(mergeTo).mockReset().mockRejectedValue(new Error("this is as far as the test goes"));
 });
@@ -105,5 +139,42 @@ describe.each([
   it("is only shown in a dry run", async () => {
     expect(toMarkdown(await promoteProd(true))).not.toMatch(/refused/);
     expect(applyPlan).not.toHaveBeenCalled();
+  });
+});
+
+describe("a promotion", () => {
+  const afterClone = (said: string) => vi.mocked(runGit).mockResolvedValue({ stdout: `${said}\n` } as never);
+
+  beforeEach(async () => {
+    const actual = await vi.importActual<typeof import("../../pipeline/src/promotionProof.js")>(
+      "../../pipeline/src/promotionProof.js",
+    );
+    vi.mocked(proofOf).mockImplementation(actual.proofOf);
+    vi.mocked(makePlan).mockReset();
+    vi.mocked(requireTag).mockReset().mockResolvedValue(DIGEST);
+    plans("aws_s3_bucket", ["create"]);
+  });
+
+  it.each([
+    ["", false],
+    [", in a dry run too,", true],
+  ])("of a commit before one that prod has had is refused%s before Terraform's plan", async (_, dryRun) => {
+    afterClone(`older ${"b".repeat(40)}`);
+    expect(await failureOf(dryRun)).toMatch(
+      /^proof:\n +The branch prod of https:\S+ has had bbbbbbb, which came after aaaaaaa\. It was left alone/m,
+    );
+    for (const later of [makePlan, applyPlan, mergeTo]) expect(later).not.toHaveBeenCalled();
+  });
+
+  it("of the commit that prod has already goes on", async () => {
+    afterClone(HEAD);
+    expect(await failureOf(false)).toContain("this is as far as the test goes");
+    expect(applyPlan).toHaveBeenCalledOnce();
+  });
+
+  it("asks for the image in the repository that the promoted commit names, whatever is checked out", async () => {
+    afterClone(HEAD);
+    await promoteProd(true);
+    expect(requireTag).toHaveBeenCalledExactlyOnceWith({ host: "ghcr.io" }, "ghcr.io/owner/promoted", "v0.2.0");
   });
 });

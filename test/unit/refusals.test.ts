@@ -83,6 +83,16 @@ it("bump refuses local, whose release file is dev's", async () => {
 });
 
 it.each([
+  ["--passed-on", ["dev", undefined]],
+  ["--image-digest", [undefined, `sha256:${"a".repeat(64)}`]],
+] as const)("bump refuses %s without --git-token, as only a commit holds the proof", async (_, [passed, digest]) => {
+  await expect(module.bump("dev", "v0.2.0", passed, digest)).rejects.toThrow(
+    "--passed-on and --image-digest are recorded by a commit, and there is none without --git-token. Nothing was changed. " +
+      "Next: the same call with --git-token of a token that may write the repository's contents.",
+  );
+});
+
+it.each([
   ["prod", /prod gets a tag by `ci --env dev` and `promote`/],
   [
     "local",

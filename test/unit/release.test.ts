@@ -28,6 +28,10 @@ spec:
 /** The start of a HelmRelease, up to and with the line \`values:\`. */
 const HEAD = TYPICAL.slice(0, TYPICAL.indexOf("    replicaCount"));
 
+/** With this annotation of tags that are not to be started. */
+const excepting = (tags: string) =>
+  TYPICAL.replace("metadata:", `metadata:\n  annotations:\n    ${EXCEPT_TAGS}: ${tags}`);
+
 function errorOf(action: () => unknown): Error {
   try {
     action();
@@ -57,11 +61,15 @@ describe("readRelease", () => {
   });
 
   it("knows tags that are not to be started", () => {
-    const annotated = TYPICAL.replace(
-      "metadata:",
-      `metadata:\n  annotations: {${EXCEPT_TAGS}: "v0.3.0, v0.4.0 v0.5.0"}`,
-    );
-    expect(readRelease(annotated, FILE).exceptTags).toEqual(["v0.3.0", "v0.4.0", "v0.5.0"]);
+    expect(readRelease(excepting('"v0.3.0, v0.4.0 v0.5.0"'), FILE).exceptTags).toEqual(["v0.3.0", "v0.4.0", "v0.5.0"]);
+  });
+
+  it.each(["", "null", '""', '" "'])("takes what may be missing for missing where it is %s", (nothing) => {
+    expect(readRelease(excepting(nothing), FILE).exceptTags).toEqual([]);
+    const namespaced = TYPICAL.replace("  interval: 1m", `  targetNamespace: ${nothing}`);
+    expect(readRelease(namespaced, FILE).targetNamespace).toBe("helloworld");
+    const imaged = TYPICAL.replace("ghcr.io/damekarv/helloworld", nothing);
+    expect(readRelease(imaged, FILE).repository).toBeUndefined();
   });
 
   it("knows that an upgrade is good as soon as it is applied", () => {
@@ -164,6 +172,19 @@ describe("broken and unsuitable files", () => {
       expect(error.message).toContain(message);
       expect(error.message).toMatch(/^clusters\/dev\/release\.yaml:\d+:\d+: .*\n\n +\d+ \| .*\n +\| +\^$/);
     }
+  });
+
+  it.each([
+    [
+      '"0.3.0"',
+      'The image tag "0.3.0" is not a version of the form vX.Y.Z (SemVer with a leading v). Did you mean v0.3.0?',
+    ],
+    ['"v0.3.0, latest"', 'The image tag "latest" names no version'],
+  ])("refuses %s as tags that are not to be started, with the place", (tags, message) => {
+    const error = errorOf(() => readRelease(excepting(tags), FILE));
+    expect(error).toBeInstanceOf(ReleaseFileError);
+    expect(error.message).toContain(`${FILE}:6:44: metadata.annotations.${EXCEPT_TAGS}: ${message}`);
+    expect(error.message).toMatch(/\n\n {2}6 \| .*\n {4}\| +\^$/);
   });
 
   it("refuses a tag that is no version before it looks at the file", () => {

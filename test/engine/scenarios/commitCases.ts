@@ -144,6 +144,7 @@ async function promotionCases(remote: GitRemote, source: Directory, note: Note):
     return outcomes.filter(({ changed }) => changed).length > 0;
   });
   await note("an older one", () => merge("v0.2.0", undefined, first));
+  await note("an older one, looked at", () => commitsAhead(remote, { target, commit: first, pushes: true }));
   await note("seen from the older one", async () => {
     const [commit] = (await historyOf(remote, prod.releaseFile, { at: first })).commits;
     return commit && tagAfter(commit, prod.releaseFile);

@@ -1,0 +1,78 @@
+import type { Directory } from "@dagger.io/dagger";
+import { type Document, LineCounter, parseAllDocuments, visit } from "yaml";
+
+/** A file's text, with what tells places in it. */
+interface FileText {
+  readonly file: string;
+  readonly text: string;
+  readonly lines: LineCounter;
+}
+
+/** Why something can't be read, and where. */
+interface Fault {
+  readonly offset: number;
+  readonly message: string;
+}
+
+/**
+ * Reads a YAML file: its one document, or of several the one of a kind. What is empty or not there is an empty object.
+ *
+ * @throws Error when the YAML is broken (file, line, column), and when there are several documents and no kind is asked for
+ */
+export async function readYaml(source: Directory, file: string, kind?: string): Promise<object> {
+  const read = { file, text: await source.file(file).contents(), lines: new LineCounter() };
+  const options = { keepSourceTokens: true, lineCounter: read.lines, prettyErrors: false };
+  const documents = [...parseAllDocuments(read.text, options)].map((document) => plainData(document, read));
+  const found = documents.filter((data) => typeof data === "object" && data !== null);
+  if (kind) return found.find((data) => "kind" in data && data.kind === kind) ?? {};
+  if (found.length > 1)
+    throw new Error(`${file}: there are ${found.length} documents in this file; the pipeline needs exactly one`);
+  return found[0] ?? {};
+}
+
+function plainData(document: Document.Parsed, read: FileText): unknown {
+  const fault = faultOf(document);
+  if (fault) throw new Error(messageAt(read, fault));
+  try {
+    return document.toJS();
+  } catch (error) {
+    // What is left to fail here are aliases.
+    throw new Error(`${read.file}: broken YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Why the YAML of a document is broken; it is parsed with its source tokens. */
+export function faultOf(document: Document.Parsed): Fault | undefined {
+  const [error] = document.errors;
+  if (!error) return undefined;
+  const opened = error.code === "MISSING_CHAR" ? openedQuote(document) : undefined;
+  return opened === undefined
+    ? { offset: error.pos[0], message: `broken YAML: ${error.message}` }
+    : { offset: opened, message: "broken YAML: this quote is never closed" };
+}
+
+/** Where the first quote starts that has no end: the parser itself reports the end of the file. */
+function openedQuote(document: Document.Parsed): number | undefined {
+  let offset: number | undefined;
+  visit(document, {
+    Scalar: (_, node) => {
+      const token = node.srcToken;
+      if (token?.type !== "double-quoted-scalar" && token?.type !== "single-quoted-scalar") return undefined;
+      if (token.source.length > 1 && token.source.endsWith(token.source.charAt(0))) return undefined;
+      offset = token.offset;
+      return visit.BREAK;
+    },
+  });
+  return offset;
+}
+
+/** Says `file:line:column` before the message, and shows the line below it. */
+export function messageAt({ file, text, lines }: FileText, { offset, message }: Fault): string {
+  const last = text.replace(/\s+$/, "").length;
+  const { line, col } = lines.linePos(Math.min(offset, last));
+  const source = text.split(/\r?\n/)[line - 1] ?? "";
+  const gutter = String(line).replace(/./g, " ");
+  // A tab in the line is a tab before the caret too, so that both stay in one column.
+  const before = source.slice(0, col - 1).replace(/[^\t]/g, " ");
+  return `${file}:${line}:${col}: ${message}\n\n  ${line} | ${source}\n  ${gutter} | ${before}^`;
+}
