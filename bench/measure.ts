@@ -14,8 +14,11 @@ export interface Row {
 
 export const rows: Row[] = [];
 
-export const median = (values: number[]) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [lower = Number.NaN, upper = lower] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return (lower + upper) / 2;
+}
 export const shown = (value: number) => `${value.toFixed(1)} s`;
 
 /** Times some work `RUNS` times and adds a row. */

@@ -35,8 +35,10 @@ load() {
   while sleep 0.1; do curl --silent --max-time 5 "$url" || true; done
 }
 
+since=$(date +%s%3N)
 lint
 for file in appManifests/ci/*-values.yaml "$VALUES"/*.yaml; do lint --values "$file"; done
+echo "Helm's checks took $(($(date +%s%3N) - since)) ms"
 "$KUBECTL" apply -f clusters/dev/namespace.yaml
 deploy
 "$HELM" test helloworld --namespace helloworld --timeout 60s

@@ -105,6 +105,7 @@ async function crane(registry: AppRegistry, verb: string, repository: string, ta
 
 async function craneOnce(registry: AppRegistry, verb: string, repository: string, tag?: string): Promise<string> {
   const { host, service } = registry;
+  requireHost(host, repository);
   const login = await pullLogin(registry);
   const path = service ? repository.replace(/^[^/]+/, STAND_IN) : repository;
   const args = [verb, ...(service ? ["--insecure"] : []), tag ? `${path}:${tag}` : path];
@@ -114,6 +115,16 @@ async function craneOnce(registry: AppRegistry, verb: string, repository: string
   });
   if (code === 0) return stdout.trim();
   throw explainCraneError(stderr, { host, repository, tag, loggedIn: login !== undefined }, service && STAND_IN);
+}
+
+/** A log-in is sent to its own registry only: another one would say that there was none. */
+function requireHost(host: string, repository: string): void {
+  if (repository.startsWith(`${host}/`)) return;
+  throw new RegistryError(
+    "other",
+    `The log-in is for ${host}, and image.repository is ${repository}: the pipeline logs in to ${host} only. ` +
+      "Keep the image there, or leave --registry-password out, and let the cluster have a pull secret of its own.",
+  );
 }
 
 function craneContainer({ host, service }: AppRegistry, login: RegistryLogin | undefined): Container {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { requireTag } from "../../pipeline/src/registry.js";
 import { explainCraneError, retryAfter } from "../../pipeline/src/registryErrors.js";
 
 const asked = { host: "ghcr.io", repository: "ghcr.io/damekarv/helloworld", tag: "v0.2.0" };
@@ -34,6 +35,12 @@ describe("explainCraneError", () => {
     expect(error.problem).toBe(problem);
     expect(error.message).toContain(message);
   });
+});
+
+it("an image of another registry than the log-in's is refused before that one is asked", async () => {
+  await expect(requireTag({ host: "ghcr.io" }, "quay.io/acme/helloworld", "v1.0.0")).rejects.toThrow(
+    /^The log-in is for ghcr\.io, and image\.repository is quay\.io\/acme\/helloworld/,
+  );
 });
 
 // Recorded from crane v0.22.1.
