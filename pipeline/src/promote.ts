@@ -287,6 +287,8 @@ async function bring(run: Run, options: ByGit, { api, tag, commit }: Bringing): 
 async function promoteLocally(options: PromoteOptions): Promise<Report> {
   const { source, environment: entry, dryRun, log } = options;
   if (dryRun) throw new Error("--dry-run shows what prod would get; on local there is nothing to show.");
+  if (options.kubeconfig)
+    throw new Error("promote --env local tries a promotion on a platform of its own: leave --kubeconfig out.");
   const [released, repository] = await Promise.all([releasedTag(source, entry), imageRepository(source, entry)]);
   const tag = options.tag ?? released;
   const plan = [["cluster", "image"], `install ${released}`, "merge", "release", "end to end"];

@@ -92,6 +92,12 @@ it.each([
   );
 });
 
+it("promote refuses a kubeconfig on local, where it would not be used", async () => {
+  await expect(module.promote("local", "v0.2.0", token)).rejects.toThrow(
+    "promote --env local tries a promotion on a platform of its own: leave --kubeconfig out.",
+  );
+});
+
 it.each([
   ["prod", /prod gets a tag by `ci --env dev` and `promote`/],
   [
