@@ -3,6 +3,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statfsSync } from "node:fs";
 import { arch, freemem, platform } from "node:os";
 import { join } from "node:path";
+import coerce from "semver/functions/coerce.js";
+import gte from "semver/functions/gte.js";
 import { cache, cacheRoot } from "./cache.js";
 import { debianArchive, debianKeyring } from "./debian.js";
 import { engineSocket } from "./engine.js";
@@ -39,7 +41,7 @@ const PROVIDERS_BYTES = 10 * GB;
 const PROVIDERS_MEMORY = 8 * GB;
 
 /** The highest `go` line of the modules in embedded/go. */
-export const NEEDED_GO = [1, 26, 4];
+export const NEEDED_GO = "1.26.4";
 
 /** What the kernel takes for a Unix socket (sun_path, less the zero at its end). */
 const LONGEST_SOCKET = 107;
@@ -61,11 +63,11 @@ export function obstacles(facts: HostFacts): string[] {
     `The processor is ${facts.architecture}: the embedded engine is made for amd64 and arm64.`,
   );
   check(facts.root, "This user is not root: the embedded engine mounts file systems. Run as root, or install Docker.");
-  check(atLeast(facts.nodeVersion, 20), `Node.js is ${facts.nodeVersion}: install version 20 or newer.`);
+  check(atLeast(facts.nodeVersion, "20.0.0"), `Node.js is ${facts.nodeVersion}: install version 20 or newer.`);
   const { goVersion: go } = facts;
-  const goNeeded = `install version ${NEEDED_GO.join(".")} or newer`;
+  const goNeeded = `install version ${NEEDED_GO} or newer`;
   if (!go) found.push(`Go is not on the PATH: ${goNeeded}; the engine is built from source.`);
-  else if (!atLeast(go, ...NEEDED_GO)) found.push(`Go is ${go}: ${goNeeded}.`);
+  else if (!atLeast(go, NEEDED_GO)) found.push(`Go is ${go}: ${goNeeded}.`);
   const { missingCommands: missing } = facts;
   check(
     missing.length === 0,
@@ -106,11 +108,8 @@ const tooLittleSpace = ({ freeBytes, cacheRoot }: { freeBytes: number; cacheRoot
 
 const gigabytes = (bytes: number) => `${(Math.floor(bytes / 1e8) / 10).toFixed(1)} GB`;
 
-function atLeast(version: string, ...needed: number[]): boolean {
-  const actual = (version.match(/\d+/g) ?? []).map(Number);
-  const different = needed.findIndex((part, index) => part !== (actual[index] ?? 0));
-  return different < 0 || (actual[different] ?? 0) > (needed[different] ?? 0);
-}
+/** A version as its program says it, `go1.26` or `v24.1.0`. */
+const atLeast = (version: string, needed: string) => gte(coerce(version) ?? "0.0.0", needed);
 
 /** Looks at this host. */
 export function hostFacts(missing: number): HostFacts {
