@@ -80,9 +80,7 @@ export async function followBranch(
   path: string,
   first: readonly FirstFolder[] = [],
 ): Promise<void> {
-  const metadata = { name: SYNC, namespace: FLUX_NAMESPACE };
-  const stringData = { username: remote.username, password: (await remote.password.plaintext()).trim() };
-  await api.applyObject({ apiVersion: "v1", kind: "Secret", metadata, stringData } as ClusterObject);
+  await giveCredentials(api, remote, { namespace: FLUX_NAMESPACE, name: SYNC });
   await Promise.all([
     applyWhenKnown(api, gitRepository(SYNC, "1m0s", remote)),
     applyWhenKnown(api, kustomization(SYNC, path, first)),
@@ -91,6 +89,16 @@ export async function followBranch(
       applyWhenKnown(api, kustomization(folder.name, folder.path, first.slice(0, index))),
     ]),
   ]);
+}
+
+/** Makes the Secret by which a GitRepository logs in. */
+export async function giveCredentials(
+  api: Cluster,
+  { username, password }: GitRemote,
+  metadata: { readonly namespace: string; readonly name: string },
+): Promise<void> {
+  const stringData = { username, password: (await password.plaintext()).trim() };
+  await api.applyObject({ apiVersion: "v1", kind: "Secret", metadata, stringData } as ClusterObject);
 }
 
 const gitRepository = (name: string, interval: string, { url, branch }: GitRemote): ClusterObject => ({

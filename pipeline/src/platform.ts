@@ -1,13 +1,17 @@
 import type { Directory } from "@dagger.io/dagger";
+import { parseAllDocuments } from "yaml";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { repositoryOf, trunkOf } from "./delivery.js";
 import { prepareNamespace } from "./deployment.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
-import { type FirstFolder, fluxImages, followBranch, installFlux, waitForFlux } from "./flux.js";
+import { type FirstFolder, fluxImages, followBranch, giveCredentials, installFlux, waitForFlux } from "./flux.js";
+import type { GitRepository } from "./fluxObjects.js";
 import { hostOf } from "./git.js";
 import { type RepositoryPlace, startGitServer, type ThrowawayGitServer } from "./gitServer.js";
+import type { ClusterObject } from "./kubernetes.js";
 import type { AppRegistry } from "./registry.js";
 import type { Log } from "./steps.js";
+import { readYaml } from "./yamlFile.js";
 
 /** What Terraform installs on EKS, for a throwaway cluster. */
 export const LOCAL = "clusters/local";
@@ -15,10 +19,17 @@ export const LOCAL = "clusters/local";
 /** What a platform may have besides, each in a folder of its own. */
 const ADDONS = `${LOCAL}/addons`;
 
+/** The kinds of External Secrets, which Terraform installs on EKS. */
+const SECRET_KINDS = `${ADDONS}/external-secrets/external-secrets-crds.yaml`;
+
+async function textsOf(source: Directory, pattern: string): Promise<string[]> {
+  const paths = await source.glob(pattern);
+  return await Promise.all(paths.map((path) => source.file(path).contents()));
+}
+
 /** The images of folders of clusters/, so that they lie on the node from the start. */
 async function imagesOf(source: Directory, folders: readonly string[]): Promise<string[]> {
-  const paths = (await Promise.all(folders.map((folder) => source.glob(`${folder}/*.yaml`)))).flat();
-  const files = await Promise.all(paths.map((path) => source.file(path).contents()));
+  const files = (await Promise.all(folders.map((folder) => textsOf(source, `${folder}/*.yaml`)))).flat();
   return [...new Set(files.flatMap((text) => [...text.matchAll(/^ +image: (\S+)$/gm)].map(([, image = ""]) => image)))];
 }
 
@@ -102,10 +113,28 @@ async function openFlux(platform: ThrowawayPlatform, options: PlatformOptions): 
   const standIn = { host: hostOf(remote.url), address, authority: remote.authority };
   await Promise.all([
     installFlux(api, standIn),
-    // The secret to pull with is there before the first pod.
-    prepareNamespace({ source, environment, target: platform }, registry),
+    // The secret to pull with is there before the first pod, and the one of the chart's source before Flux looks.
+    prepareNamespace({ source, environment, target: platform }, registry).then(() => openSource(platform, options)),
+    knowSecretKinds(platform, options),
   ]);
   await followBranch(api, remote, folderOf(environment), firstFolders(addons));
   log(`Flux is installed and follows ${folderOf(environment)} of ${remote.url}, which is a git server of this run`);
   await waitForFlux(api, log, timeoutSeconds);
+}
+
+/** A private repository's source names a Secret that is in no git: here it opens the run's git server, which refuses all other log-ins. */
+async function openSource({ api, git }: ThrowawayPlatform, { source, environment }: PlatformOptions): Promise<void> {
+  const file = `${folderOf(environment)}/gitrepository.yaml`;
+  const name = ((await readYaml(source, file, "GitRepository")) as GitRepository).spec?.secretRef?.name;
+  if (name) await giveCredentials(api, git.remote, { namespace: environment.namespace, name });
+}
+
+/** Flux refuses a folder with a kind that nobody knows. The kinds alone need no image, and the store that fetches is AWS's. */
+async function knowSecretKinds({ api }: ThrowawayPlatform, options: PlatformOptions): Promise<void> {
+  const { source, environment, log } = options;
+  const texts = await textsOf(source, `${folderOf(environment)}/**/*.y*ml`);
+  if (!texts.some((text) => /apiVersion["']?: *["']?external-secrets\.io\//.test(text))) return;
+  const kinds = parseAllDocuments(await source.file(SECRET_KINDS).contents());
+  await Promise.all(kinds.map((kind) => api.applyObject(kind.toJS() as ClusterObject)));
+  log("External Secrets is on the node by its kinds alone: nobody fetches what an ExternalSecret names");
 }

@@ -67,12 +67,22 @@ function openedQuote(document: Document.Parsed): number | undefined {
 }
 
 /** Says `file:line:column` before the message, and shows the line below it. */
-export function messageAt({ file, text, lines }: FileText, { offset, message }: Fault): string {
-  const last = text.replace(/\s+$/, "").length;
-  const { line, col } = lines.linePos(Math.min(offset, last));
-  const source = text.split(/\r?\n/)[line - 1] ?? "";
+export function messageAt(read: FileText, { offset, message }: Fault): string {
+  const { line, col } = positionIn(read, offset);
+  const source = read.text.split(/\r?\n/)[line - 1] ?? "";
   const gutter = String(line).replace(/./g, " ");
   // A tab in the line is a tab before the caret too, so that both stay in one column.
   const before = source.slice(0, col - 1).replace(/[^\t]/g, " ");
-  return `${file}:${line}:${col}: ${message}\n\n  ${line} | ${source}\n  ${gutter} | ${before}^`;
+  return `${placeIn(read, offset)}: ${message}\n\n  ${line} | ${source}\n  ${gutter} | ${before}^`;
+}
+
+/** `file:line:column` */
+export function placeIn(read: FileText, offset: number): string {
+  const { line, col } = positionIn(read, offset);
+  return `${read.file}:${line}:${col}`;
+}
+
+function positionIn({ text, lines }: FileText, offset: number): { line: number; col: number } {
+  const last = text.replace(/\s+$/, "").length;
+  return lines.linePos(Math.min(offset, last));
 }

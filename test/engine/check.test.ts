@@ -121,6 +121,41 @@ describe("check", () => {
     expect(stderr).toMatch(/the chart as rendered for ci\/ingress-values: Ingress helloworld: .*pathType/);
   });
 
+  it("passes for a patch and an ExternalSecret, and says for whose kinds there are no schemas", async () => {
+    const source = copyWith({
+      "clusters/dev/kustomization.yaml": (text) =>
+        `${text}  - more/database.yaml\n  - certificate.yaml\npatches:\n  - path: more/patch.yaml\n`,
+      "clusters/dev/more/patch.yaml": () =>
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: helloworld}\nspec: {timeout: 6m}\n",
+      "clusters/dev/more/database.yaml": () =>
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: database, namespace: helloworld}\n" +
+        "spec: {secretStoreRef: {kind: ClusterSecretStore, name: aws-secrets-manager}, dataFrom: [{extract: {key: database}}]}\n",
+      "clusters/dev/certificate.yaml": () =>
+        "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web, namespace: helloworld}\nspec: {}\n",
+    });
+    const { exitCode, stdout, stderr } = await call("--source", source, "check");
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(
+      /validate manifests +\| passed +\|[^|]*\| \d+ resources; not checked: Certificate \(clusters\/dev\/certificate\.yaml\) /,
+    );
+  });
+
+  it("refuses a misspelt kind, a repository by ssh, and what of kustomize is not supported", async () => {
+    const source = copyWith({
+      "clusters/dev/kustomization.yaml": (text) =>
+        `${text}  - web.yaml\n  - ../base\ncomponents: [more]\npatches:\n  - path: gone.yaml\n`,
+      "clusters/dev/web.yaml": () => "apiVersion: apps/v1\nkind: Deploymnt\nmetadata: {name: web}\n",
+      "clusters/dev/gitrepository.yaml": (text) => text.replace("https://", "ssh://git@"),
+    });
+    const { exitCode, stderr } = await call("--source", source, "check");
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("clusters/dev/web.yaml: Deploymnt web: there is no schema of apps/v1 Deploymnt");
+    expect(stderr).toMatch(/clusters\/dev\/gitrepository\.yaml:\d+:8: spec\.url is ssh:\/\/github\.com\//);
+    expect(stderr).toContain("clusters/dev/kustomization.yaml lists ../base, which is not supported here");
+    expect(stderr).toContain("clusters/dev/kustomization.yaml lists gone.yaml, which is not there");
+    expect(stderr).toContain("clusters/dev/kustomization.yaml has components, which are not supported here");
+  });
+
   it.each([
     [
       "no image tag",
@@ -214,6 +249,18 @@ const combinations: Record<string, [values: object, refusal?: string]> = {
     canary({ provider: "gatewayapi:v1" }),
     "canary.provider gatewayapi:v1 needs at least one canary.gateway.refs",
   ],
+  "a canary whose gateways are taken away": [
+    canary({ provider: "gatewayapi:v1", gateway: null }),
+    "canary.provider gatewayapi:v1 needs at least one canary.gateway.refs",
+  ],
+  "an autoscaler of pods without resources": [
+    { autoscaling: { enabled: true }, resources: null },
+    "is a share of resources.requests.cpu, which is not set",
+  ],
+  "an analysis of a canary that nobody asks": [
+    canary({ loadTester: { enabled: false } }),
+    "canary.metrics.enabled needs canary.loadTester.enabled with canary.provider kubernetes",
+  ],
   "a scrape that outlasts its interval": [
     { serviceMonitor: { enabled: true, scrapeTimeout: "16s" } },
     "serviceMonitor.scrapeTimeout (16s) must not be longer than serviceMonitor.interval (15s)",
@@ -246,6 +293,16 @@ const combinations: Record<string, [values: object, refusal?: string]> = {
   ],
   "a Prometheus by its Service's name": [canary({ metrics: { prometheusAddress: "http://prometheus:9090" } }, shut)],
   "another Ingress than an ALB": [{ ...shut, ingress: { enabled: true, className: "nginx" } }],
+  "no Ingress's values": [{ ...shut, ingress: null }],
+  "no annotations": [{ podAnnotations: null }],
+  "a canary that nobody asks, nor measures": [canary({ loadTester: { enabled: false }, metrics: { enabled: false } })],
+  "a canary that nobody asks, nor analyses": [canary({ loadTester: { enabled: false }, skipAnalysis: true })],
+  "a canary that users ask": [
+    canary({
+      ...{ provider: "gatewayapi:v1", loadTester: { enabled: false } },
+      gateway: { refs: [{ name: "public", namespace: "gateway-system" }] },
+    }),
+  ],
 };
 
 it("the chart refuses values that don't fit together, and says which and what to do", async () => {
@@ -293,6 +350,21 @@ describe("render", () => {
       copied({ [release]: (text) => text.replace("    autoscaling:", `${annotations}    autoscaling:`) }),
     );
     for (const line of ['a: "on"', 'b: "0755"', 'c: "1:20"']) expect(manifests).toContain(line);
+  });
+
+  it("keeps names of digits texts", async () => {
+    const named = `networkPolicy: {enabled: true, allowedNamespaces: ["81003"]}
+    serviceAccount: {name: "81004"}
+    priorityClassName: "81005"
+    ingress: {enabled: true, className: "81006"}
+    canary:
+      provider: gatewayapi:v1
+      gateway: {refs: [{name: "81007", namespace: "81008"}]}`;
+    const source = copied({ [release]: (text) => text.replace("canary:", named) });
+    const entry = { ...environment("dev"), helmRelease: "81001", namespace: "81002" };
+    const manifests = await (await renderChart(source, entry)).contents();
+    for (const number of "12345678") expect(manifests).toContain(`: "8100${number}"`);
+    expect(manifests.match(/\S+: 8100\d$/gm)).toBeNull();
   });
 
   it("says why a chart doesn't render", async () => {

@@ -13,6 +13,14 @@ describe("Flux on the node", () => {
     expect(results.installed).toBe("v0.1.0");
   });
 
+  it("reads a private repository with the credentials of the run, and takes objects of External Secrets", () => {
+    expect(results["of a private repository"]).toEqual({
+      secret: "git-credentials",
+      revision: expect.stringMatching(/^main@sha1:/),
+      external: true,
+    });
+  });
+
   it("follows a commit, and no request fails meanwhile", () => {
     expect(results.upgraded).toEqual({
       tag: "v0.2.0",

@@ -18,7 +18,9 @@ describe.each(["dev", "prod"])("clusters/%s", (environment) => {
 
   test("the kustomization lists every other file", () => {
     const files = readdirSync(root + folder).filter((name) => name !== "kustomization.yaml");
-    expect([...object("kustomization.yaml").resources].sort()).toEqual(files.sort());
+    const { resources, patches = [] } = object("kustomization.yaml");
+    const patchFiles = patches.flatMap(({ path }: { path?: string }) => path ?? []);
+    expect([...resources, ...patchFiles].sort()).toEqual(files.sort());
   });
 
   test("every file holds one object and parses without a warning", () => {

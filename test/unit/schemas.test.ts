@@ -32,12 +32,25 @@ function errors(manifest: Manifest): string[] {
   return (validate.errors ?? []).map((e) => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`);
 }
 
-const manifests = ["dev", "prod"].flatMap((environment) =>
-  readdirSync(`${root}clusters/${environment}`).map((name) => `clusters/${environment}/${name}`),
-);
+const groups = read(`${folder}/groups.txt`).trim().split("\n");
+
+/** The files of the environments; without patches, which are no objects by themselves. */
+const manifests = ["dev", "prod"].flatMap((environment) => {
+  const { patches = [] } = parse(read(`clusters/${environment}/kustomization.yaml`));
+  const names = readdirSync(`${root}clusters/${environment}`);
+  return names
+    .filter((name) => !patches.some(({ path }: { path?: string }) => path === name))
+    .map((name) => `clusters/${environment}/${name}`);
+});
+
+/** Not an object of a project that has no schemas here. */
+function hasSchema(path: string): boolean {
+  const [group = ""] = parse(read(path)).apiVersion.split("/");
+  return !group.includes(".") || groups.includes(group);
+}
 
 describe("the Flux objects of the environments", () => {
-  test.each(manifests)("%s is valid", (path) => {
+  test.each(manifests.filter(hasSchema))("%s is valid", (path) => {
     expect(errors(parse(read(path)))).toEqual([]);
   });
 });
@@ -50,6 +63,108 @@ test("there is a schema for every kind that a template renders", () => {
     .map(([, apiVersion = "", kind = ""]) => fileOf({ apiVersion, kind }));
   expect(new Set(kinds).size).toBe(11);
   expect([...new Set(kinds)].filter((file) => !schemas.includes(file))).toEqual([]);
+});
+
+/** What somebody may commit into clusters/ besides what is there. */
+const committed: Record<string, Manifest> = {
+  Role: {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
+    metadata: { name: "helloworld:Reader", namespace: "helloworld" },
+    rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }],
+  },
+  RoleBinding: {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
+    metadata: { name: "reader" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "reader" },
+    subjects: [{ kind: "ServiceAccount", name: "helloworld", namespace: "helloworld" }],
+  },
+  CronJob: {
+    apiVersion: "batch/v1",
+    kind: "CronJob",
+    metadata: { name: "nightly" },
+    spec: {
+      schedule: "0 3 * * *",
+      jobTemplate: {
+        spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "a", image: "a:v1" }] } } },
+      },
+    },
+  },
+  PersistentVolumeClaim: {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data" },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+  },
+  Provider: {
+    apiVersion: "notification.toolkit.fluxcd.io/v1beta3",
+    kind: "Provider",
+    metadata: { name: "slack" },
+    spec: { type: "slack", channel: "general", secretRef: { name: "slack" } },
+  },
+  Alert: {
+    apiVersion: "notification.toolkit.fluxcd.io/v1beta3",
+    kind: "Alert",
+    metadata: { name: "releases" },
+    spec: {
+      providerRef: { name: "slack" },
+      eventSeverity: "error",
+      eventSources: [{ kind: "HelmRelease", name: "*" }],
+    },
+  },
+  Receiver: {
+    apiVersion: "notification.toolkit.fluxcd.io/v1",
+    kind: "Receiver",
+    metadata: { name: "github" },
+    spec: {
+      type: "github",
+      secretRef: { name: "token" },
+      resources: [{ kind: "GitRepository", name: "helloworld-infrastructure" }],
+    },
+  },
+  ClusterSecretStore: {
+    apiVersion: "external-secrets.io/v1",
+    kind: "ClusterSecretStore",
+    metadata: { name: "aws-secrets-manager" },
+    spec: { provider: { aws: { service: "SecretsManager", region: "eu-west-1" } } },
+  },
+  SecretStore: {
+    apiVersion: "external-secrets.io/v1",
+    kind: "SecretStore",
+    metadata: { name: "other" },
+    spec: { provider: { vault: { server: "https://vault.example.com" } } },
+  },
+};
+
+describe("what may come into clusters/", () => {
+  const [, recipe = ""] = /```yaml\n([\s\S]*?)```/.exec(read("terraform/modules/external-secrets/README.md")) ?? [];
+
+  test("the ExternalSecret of the documents is valid, and refused with a misspelt field", () => {
+    const manifest = parse(recipe.replaceAll(/^ {2}/gm, ""));
+    expect(manifest.kind).toBe("ExternalSecret");
+    expect(errors(manifest)).toEqual([]);
+    expect(errors({ ...manifest, spec: { ...manifest.spec, refreshIntervall: "1h" } })).not.toEqual([]);
+  });
+
+  test.each(Object.entries(committed))("%s is valid, and refused with a misspelt field", (kind, manifest) => {
+    expect(manifest.kind).toBe(kind);
+    expect(errors(manifest)).toEqual([]);
+    expect(errors({ ...manifest, typo: true })).not.toEqual([]);
+  });
+
+  test("a store of AWS' is looked into", () => {
+    const aws = { service: "SecretsManager", regoin: "eu-west-1" };
+    expect(errors({ ...committed.ClusterSecretStore, spec: { provider: { aws } } } as Manifest).join()).toContain(
+      "regoin",
+    );
+  });
+});
+
+test("the groups whose other kinds are misspelt are those of the schemas", () => {
+  const versions: string[] = schemas.map((file) => JSON.parse(read(`${folder}/${file}`)).properties.apiVersion.const);
+  const found = versions.filter((version) => version.includes("/")).map((version) => version.replace(/\/.*/, ""));
+  expect(groups).toEqual([...new Set(found)].sort());
 });
 
 describe("a schema", () => {

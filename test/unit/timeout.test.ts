@@ -77,7 +77,7 @@ const promote = (timeout?: number, env = "prod") =>
   module.promote(
     env,
     "v0.2.0",
-    secret,
+    kubeconfigOf(env),
     ...[none, none, none],
     secret,
     ...[none, none, none, none, none],

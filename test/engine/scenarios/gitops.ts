@@ -9,9 +9,10 @@ import { sampleRegistry } from "./app.js";
 import { collector, type Note, textOf } from "./cases.js";
 import { disturbances } from "./disturbances.js";
 import { underLoad } from "./endToEnd.js";
-import { environment } from "./environments.js";
+import { environment, folderOf } from "./environments.js";
 import { exec, uncached } from "./exec.js";
 import { requestSync, syncSource } from "./flux.js";
+import type { GitRepository } from "./fluxObjects.js";
 import { type AwaySwitch, awaySwitch } from "./gate.js";
 import { commitFile, commitTag, type GitRemote } from "./git.js";
 import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
@@ -41,19 +42,61 @@ export async function gitopsCases(source: Directory, parts: readonly string[]): 
   const [gitAway, registryAway] = [awaySwitch(), awaySwitch()];
   const registry = { ...sample, service: gated(registryAway, sample.service) };
   const startGit = (tree: Directory, at: { url: string; branch: string }) => startGatedGit(gitAway, tree, at);
-  const platform = await startPlatform({ source, environment: local, registry, startGit, log });
+  const platform = await startPlatform({
+    source: await asOfAPrivateOne(source),
+    environment: local,
+    registry,
+    startGit,
+    log,
+  });
   const { results, note } = collector();
   results["flux ready"] = (Date.now() - started) / 1000;
   const { api, git } = platform;
   const { remote } = git;
   try {
     await note("installed", async () => (await waitForTag({ api, remote, environment: local, log }, "v0.1.0")).tag);
+    await note("of a private repository", () => takenAsPrivate(api));
     if (parts.includes("commits")) await cases(platform, gitAway, note);
     if (parts.includes("disturbances")) await disturbances(platform, { away: registryAway, login }, note);
   } finally {
     await platform.stop();
   }
   return results;
+}
+
+const SECRET = "database";
+
+/** The working tree of a private repository, which on EKS gets a Secret by External Secrets. */
+async function asOfAPrivateOne(source: Directory): Promise<Directory> {
+  const folder = folderOf(local);
+  const textOfFile = (name: string) => source.file(`${folder}/${name}`).contents();
+  const [followed, list] = await Promise.all([textOfFile("gitrepository.yaml"), textOfFile("kustomization.yaml")]);
+  const secret = {
+    apiVersion: "external-secrets.io/v1",
+    kind: "ExternalSecret",
+    metadata: { name: SECRET, namespace: local.namespace },
+    spec: {
+      secretStoreRef: { kind: "ClusterSecretStore", name: "aws-secrets-manager" },
+      data: [{ secretKey: "url", remoteRef: { key: "dev-helloworld/database" } }],
+    },
+  };
+  return source
+    .withNewFile(`${folder}/gitrepository.yaml`, `${followed}  secretRef:\n    name: git-credentials\n`)
+    .withNewFile(`${folder}/kustomization.yaml`, `${list}  - external.yaml\n`)
+    .withNewFile(`${folder}/external.yaml`, JSON.stringify(secret));
+}
+
+/** What became of its source and of that secret. */
+async function takenAsPrivate(api: Cluster) {
+  const { namespace } = local;
+  const source = { ...syncSource, namespace, name: "helloworld-infrastructure" };
+  const { spec, status } = ((await api.findObject(source)) ?? {}) as Partial<GitRepository>;
+  const external = { apiVersion: "external-secrets.io/v1", kind: "ExternalSecret", namespace, name: SECRET };
+  return {
+    secret: spec?.secretRef?.name,
+    revision: status?.artifact?.revision,
+    external: (await api.findObject(external)) !== undefined,
+  };
 }
 
 async function cases(platform: ThrowawayPlatform, away: AwaySwitch, note: Note): Promise<void> {
