@@ -90,7 +90,7 @@ locals {
     }
   }
 
-  # The same everywhere: prod must run what dev has proved. An upgrade goes through dev by a change of its row above.
+  # The same everywhere: prod must run what dev has proved. An upgrade goes through dev: what its row has of the same name wins.
   common = {
     kubernetes_version = "1.35"
 
@@ -123,9 +123,9 @@ locals {
     environment         = var.environment
     name                = "${var.environment}-${local.project}" # of the cluster, and the prefix of all names
     project             = local.project
-    kubernetes_version  = local.common.kubernetes_version
+    kubernetes_version  = try(local.environment.kubernetes_version, local.common.kubernetes_version)
     deletion_protection = local.environment.deletion_protection
-    modules             = local.common.modules
+    modules             = merge(local.common.modules, try(local.environment.modules, {}))
     vpc                 = local.environment.vpc
     eks                 = local.environment.eks
     karpenter           = merge(local.common.karpenter, local.environment.karpenter)

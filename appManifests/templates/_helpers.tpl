@@ -30,7 +30,7 @@ each commit would restart all pods.
 */}}
 {{- define "helloworld.podLabels" -}}
 {{ include "helloworld.selectorLabels" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ include "helloworld.tag" . | quote }}
 {{- end -}}
 
@@ -43,14 +43,14 @@ the primary only when it promotes, and judges only changed pods.
 {{- if .Values.canary.enabled -}}
 {{- $own = dict "helloworld/autoscaling" (.Values.autoscaling | toJson | sha256sum | trunc 8) -}}
 {{- end -}}
-{{- with merge $own .Values.podAnnotations -}}
+{{- with merge $own (.Values.podAnnotations | default dict) -}}
 {{- toYaml . -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "helloworld.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ include "helloworld.tag" . | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: helloworld
@@ -137,10 +137,10 @@ failureThreshold: {{ .failureThreshold }}
 {{- if and .enabled (not (or .targetCPUUtilizationPercentage .targetMemoryUtilizationPercentage)) -}}
 {{- fail "autoscaling.enabled needs autoscaling.targetCPUUtilizationPercentage or autoscaling.targetMemoryUtilizationPercentage above 0" -}}
 {{- end -}}
-{{- if and .enabled .targetCPUUtilizationPercentage (not (dig "requests" "cpu" "" $.Values.resources)) -}}
+{{- if and .enabled .targetCPUUtilizationPercentage (not (dig "requests" "cpu" "" ($.Values.resources | default dict))) -}}
 {{- fail "autoscaling.targetCPUUtilizationPercentage is a share of resources.requests.cpu, which is not set" -}}
 {{- end -}}
-{{- if and .enabled .targetMemoryUtilizationPercentage (not (dig "requests" "memory" "" $.Values.resources)) -}}
+{{- if and .enabled .targetMemoryUtilizationPercentage (not (dig "requests" "memory" "" ($.Values.resources | default dict))) -}}
 {{- fail "autoscaling.targetMemoryUtilizationPercentage is a share of resources.requests.memory, which is not set" -}}
 {{- end -}}
 {{- end -}}
@@ -148,8 +148,13 @@ failureThreshold: {{ .failureThreshold }}
 {{- if not .Values.autoscaling.enabled -}}
 {{- fail "canary.enabled needs autoscaling.enabled: Flagger scales the Deployment to 0 and back, a fixed replicaCount would fight it (use minReplicas = maxReplicas for a fixed number)" -}}
 {{- end -}}
-{{- if and (ne .Values.canary.provider "kubernetes") (not .Values.canary.gateway.refs) -}}
+{{- if and (ne .Values.canary.provider "kubernetes") (not (dig "refs" "" (.Values.canary.gateway | default dict))) -}}
 {{- fail (printf "canary.provider %s needs at least one canary.gateway.refs" .Values.canary.provider) -}}
+{{- end -}}
+{{- with .Values.canary -}}
+{{- if and (eq .provider "kubernetes") .metrics.enabled (not .loadTester.enabled) (not .skipAnalysis) -}}
+{{- fail "canary.metrics.enabled needs canary.loadTester.enabled with canary.provider kubernetes: nobody else asks a new version before it is promoted, and Flagger takes missing values for a failure; switch the load tester on, or the metrics off" -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- include "helloworld.validateTimes" . -}}
@@ -187,10 +192,11 @@ failureThreshold: {{ .failureThreshold }}
 {{- with .Values.networkPolicy -}}
 {{- $isShut := not (or .allowedNamespaces .allowedCIDRs) -}}
 {{- $metrics := $.Values.canary.metrics -}}
+{{- $ingress := $.Values.ingress | default dict -}}
 {{- if and .enabled $isShut $.Values.canary.enabled $metrics.enabled (ne (include "helloworld.prometheusNamespace" $) $.Release.Namespace) -}}
 {{- fail (printf "networkPolicy.enabled lets in only the namespace %s, so the Prometheus of canary.metrics.prometheusAddress (%s) could not scrape the pods: add its namespace to networkPolicy.allowedNamespaces, or its addresses to networkPolicy.allowedCIDRs" $.Release.Namespace $metrics.prometheusAddress) -}}
 {{- end -}}
-{{- if and .enabled (not .allowedCIDRs) $.Values.ingress.enabled (eq $.Values.ingress.className "alb") -}}
+{{- if and .enabled (not .allowedCIDRs) $ingress.enabled (eq $ingress.className "alb") -}}
 {{- fail "networkPolicy.enabled would shut out the ALB of ingress.enabled, whose requests and health checks come from its subnets: add their address ranges to networkPolicy.allowedCIDRs" -}}
 {{- end -}}
 {{- end -}}

@@ -125,20 +125,34 @@ export function eksKubeconfig({ name, endpoint, authority }: EksCluster, token?:
   });
 }
 
-function adviceOf({ arn }: AwsSession, { name, reach }: EksCluster): Advice {
+/** What the cluster's refusals mean for the session, and what to do. */
+export function adviceOf({ arn }: AwsSession, { name, reach }: EksCluster): Advice {
   const principal = principalOf(arn);
   const terraform = "in Terraform the variable access_entries of the stack viney-infra makes it";
+  const ask = roleArnCommand(arn);
+  const path = ask ? ` The entry names the role's ARN with its path, which STS leaves out (${ask}).` : "";
   return {
     unauthorized:
       `They are tokens of ${arn}: the cluster has no access entry for ${principal} ` +
-      `(aws eks list-access-entries --cluster-name ${name}); ${terraform}. A new one takes a minute to work.`,
+      `(aws eks list-access-entries --cluster-name ${name}); ${terraform}.${path} A new one takes a minute to work.`,
     forbidden: `The access entry of ${principal} has no policy that allows this (aws eks list-associated-access-policies); ${terraform}.`,
     unreachable: reach,
   };
 }
 
-/** What an access entry names: of a session by its role, the role. */
+/** The ARN of a role's session. */
+const ROLE_SESSION = /^arn:([\w-]+):sts::(\d+):assumed-role\/([^/]+)\//;
+
+/** What an access entry names: of a session by its role, the role. Its ARN lacks the role's path, which STS leaves out. */
 export function principalOf(arn: string): string {
-  const role = /^arn:([\w-]+):sts::(\d+):assumed-role\/([^/]+)\//.exec(arn);
-  return role ? `arn:${role[1]}:iam::${role[2]}:role/${role[3]}` : arn;
+  const [, partition, account, role] = ROLE_SESSION.exec(arn) ?? [];
+  if (!role) return arn;
+  // Roles of IAM Identity Center always have a path: without it, it would be the ARN of no role.
+  return role.startsWith("AWSReservedSSO_") ? `the role ${role}` : `arn:${partition}:iam::${account}:role/${role}`;
+}
+
+/** The command that tells the whole ARN of a session's role, for an access entry; none for who is no role. */
+export function roleArnCommand(arn: string): string | undefined {
+  const role = ROLE_SESSION.exec(arn)?.[3];
+  return role && `aws iam get-role --role-name ${role} --query Role.Arn --output text`;
 }

@@ -78,7 +78,18 @@ export class HelloworldInfrastructure {
   constructor(
     @argument({
       defaultPath: "/",
-      ignore: [".git", "**/node_modules", "**/.terraform", "**/*.tgz", "plan", "kubeconfig", "*.tfstate"],
+      ignore: [
+        ".git",
+        "**/node_modules",
+        "**/*.tgz",
+        "plan",
+        "kubeconfig",
+        "**/.terraform",
+        "**/*.tfstate*",
+        "**/*_override.tf",
+        "**/*_override.tf.json",
+        "**/*.tfplan",
+      ],
     })
     source: Directory,
     awsCredentials?: Secret,
@@ -379,7 +390,7 @@ export class HelloworldInfrastructure {
    * @param gitUsername the account of the token, where it is not GitHub's
    * @param gitAuthor who makes the merge, as "Name <address>"; default: the pipeline
    * @param runId what the merge calls this run
-   * @param vars more Terraform variables, as they were applied; lists and objects only by varFile
+   * @param vars more Terraform variables, as they were applied; lists and objects only by --var-file
    * @param varFile more Terraform variables, as a .tfvars file
    * @param ghcrToken a token with read:packages, when Terraform makes or renews ghcr-secret
    * @param commit the commit of main to promote, as the one that its reviewers have seen; default: the newest
@@ -591,7 +602,7 @@ export class HelloworldInfrastructure {
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" plan --env dev export --path plan
    * @param env dev or prod
-   * @param vars more Terraform variables, as install_charts=false; lists and objects only by varFile: the CLI splits this at commas
+   * @param vars more Terraform variables, as install_charts=false; lists and objects only by --var-file: the CLI splits this at commas
    * @param varFile more Terraform variables, as a .tfvars file
    * @param destroy plan to remove everything; refused while the cluster's deletion protection is on
    * @param ghcrToken a token with read:packages, when ghcr-secret is made or renewed
@@ -627,7 +638,7 @@ export class HelloworldInfrastructure {
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" destroy --env dev
    * @param env dev or prod
    * @param confirm the environment's name once more; prod demands it
-   * @param vars more Terraform variables, as they were applied; lists and objects only by varFile
+   * @param vars more Terraform variables, as they were applied; lists and objects only by --var-file
    * @param varFile more Terraform variables, as a .tfvars file
    */
   @func({ cache: "never" })
@@ -642,7 +653,7 @@ export class HelloworldInfrastructure {
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" drift --env prod
    * @param env dev or prod
-   * @param vars more Terraform variables, as they were applied; lists and objects only by varFile
+   * @param vars more Terraform variables, as they were applied; lists and objects only by --var-file
    * @param varFile more Terraform variables, as a .tfvars file
    */
   @func({ cache: "never" })
@@ -709,7 +720,7 @@ export class HelloworldInfrastructure {
    * becomes the default again.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" bootstrap --vars github_organization=my-organization
-   * @param vars Terraform variables of the stack, as github_organization=my-organization; lists and objects only by varFile
+   * @param vars Terraform variables of the stack, as github_organization=my-organization; lists and objects only by --var-file
    * @param varFile more of them, as a .tfvars file
    */
   @func({ cache: "never" })

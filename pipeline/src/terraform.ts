@@ -30,9 +30,12 @@ const PLUGINS = "/var/cache/terraform";
 export const stateBucket = ({ account, region }: Pick<AwsSession, "account" | "region">) =>
   `helloworld-terraform-${account}-${region}`;
 
-/** terraform/ without what only describes it, and without what Terraform itself writes there. */
+/** What a run by hand leaves in terraform/; terraform/.gitignore has the same, and so has the module's constructor. */
+const BY_HAND = ["**/.terraform", "**/*.tfstate*", "**/*_override.tf", "**/*_override.tf.json", "**/*.tfplan"];
+
+/** terraform/ without what only describes it, and without what runs by hand leave there. */
 export const codeAndTests = (source: Directory): Directory =>
-  source.directory("terraform").filter({ exclude: ["**/*.md", "**/.terraform", "**/*.tfstate*"] });
+  source.directory("terraform").filter({ exclude: ["**/*.md", ...BY_HAND] });
 
 /** What a plan is made from. */
 export const terraformCode = (source: Directory): Directory => codeAndTests(source).filter({ exclude: ["**/tests"] });
@@ -59,12 +62,25 @@ export function terraformContainer(
 
 /** A caller's variables as arguments: the file, and then the single ones, which win over it. */
 export function settingsOf({ vars, varFile }: { vars: readonly string[]; varFile?: File }): string[] {
-  for (const setting of vars)
+  for (const setting of vars) {
     if (!/^[A-Za-z_][\w-]*=/.test(setting))
       throw new Error(
         `--vars ${JSON.stringify(setting)} is no variable: write name=value, as --vars install_charts=false.`,
       );
+    if (!isWhole(setting))
+      throw new Error(
+        `--vars ${JSON.stringify(setting)} is a part of a value: the CLI splits --vars at commas. Write lists and objects into a ` +
+          ".tfvars file, and give that: --var-file values.tfvars.",
+      );
+  }
   return [...(varFile ? [`-var-file=${VAR_FILE}`] : []), ...vars.map((setting) => `-var=${setting}`)];
+}
+
+/** Whether all is closed that a value opens: brackets, braces, quotes. */
+function isWhole(value: string): boolean {
+  const bare = value.replace(/"(?:\\.|[^"\\])*"/g, "");
+  const count = (mark: string) => bare.split(mark).length;
+  return !bare.includes('"') && count("[") === count("]") && count("{") === count("}");
 }
 
 /** How long an `init` waits for the others: the first one fetches and unpacks all providers, which takes minutes. */

@@ -83,14 +83,16 @@ const table: readonly Known[] = [
     // A chart that is refused says "cluster unreachable", too.
     pattern: /client to provide credentials|Error: Unauthorized\b/,
     advice: ({ environment }) =>
-      "The cluster's API does not accept who asks. Either there is no access entry for them (whoami says who it is; the entries are " +
-      "access_entries in terraform/main.tf), or the log-in's 15 minutes were over: then call it again, which goes on where it stopped " +
-      `(an apply with a new plan: dagger call plan --env ${environment}).`,
+      "The cluster's API does not accept who asks. Either there is no access entry for them (whoami says who it is, and how to get " +
+      "a role's ARN; the entries are access_entries in terraform/main.tf), or the log-in's 15 minutes were over: then call it " +
+      `again, which goes on where it stopped (an apply with a new plan: dagger call plan --env ${environment}).`,
   },
   {
     pattern: /Cluster unreachable|eks\.amazonaws\.com[^ ]* dial tcp [^ ]+:443: (?:i\/o timeout|connect)/i,
     advice: () =>
-      "The cluster's API can't be reached from here: public_access_cidrs lets in only named networks. Run from one of them. (For a first apply also: --vars install_charts=false, and GitOps installs the charts; later that would remove them.)",
+      "The cluster's API can't be reached from here: run on a runner in the VPC, or from a network that public_access_cidrs lets in. " +
+      "(For a first apply also: --vars install_charts=false, which makes only the AWS side; all charts, Flux itself among them, are " +
+      "then yours to install, and later that would remove them.)",
   },
 ];
 

@@ -1,12 +1,15 @@
 import type { AwsSession } from "./aws.js";
+import { roleArnCommand } from "./eks.js";
 import { formatSeconds, markdownTable } from "./report.js";
 
-/** Who a session is, as a table: account, role or user, ARN, end, region. */
+/** Who a session is, as a table: account, role or user, ARN, how to get the role's own, end, region. */
 export function whoami({ account, arn, region, credentials }: AwsSession, now = new Date()): string {
+  const ask = roleArnCommand(arn);
   const rows = [
     ["account", account],
     ["who", nameOf(arn)],
     ["ARN", arn],
+    ...(ask ? [["role", `STS leaves its path out; its ARN, for an access entry: \`${ask}\``]] : []),
     ["ends", endOf(credentials.expiration, now)],
     ["region", region],
   ];

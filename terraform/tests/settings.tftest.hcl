@@ -20,6 +20,16 @@ run "dev" {
     error_message = "dev can be torn down."
   }
 
+  # What README.md ("Upgrades") adds to dev's row.
+  assert {
+    condition = (
+      output.settings.kubernetes_version == try(local.environments.dev.kubernetes_version, local.common.kubernetes_version)
+      && output.settings.karpenter.ami_alias == try(local.environments.dev.karpenter.ami_alias, local.common.karpenter.ami_alias)
+      && output.settings.modules == merge(local.common.modules, try(local.environments.dev.modules, {}))
+    )
+    error_message = "What dev's row has of its own must win over what is the same in both."
+  }
+
   assert {
     condition     = output.settings.permissions_boundary_name == "helloworld-boundary-dev" && output.settings.deploy_role_name == "helloworld-deploy-dev"
     error_message = "The names must be those that module github-oidc gives."
@@ -54,8 +64,13 @@ run "prod" {
   }
 
   assert {
-    condition     = output.settings.kubernetes_version == run.dev.settings.kubernetes_version && output.settings.karpenter.ami_alias == run.dev.settings.karpenter.ami_alias
-    error_message = "prod must run what dev has proved."
+    condition     = output.settings.kubernetes_version == local.common.kubernetes_version && output.settings.karpenter.ami_alias == local.common.karpenter.ami_alias
+    error_message = "prod must run what dev has proved: the versions of both, never one of its own row."
+  }
+
+  assert {
+    condition     = tonumber(split(".", output.settings.kubernetes_version)[1]) <= tonumber(split(".", run.dev.settings.kubernetes_version)[1])
+    error_message = "An upgrade of Kubernetes goes through dev: prod must not be ahead of it."
   }
 }
 

@@ -94,6 +94,10 @@ describe("values that the schema refuses, naming the field", () => {
     ["hours, which Flagger's CRD lacks", { canary: { interval: "1h" } }, "/canary/interval must match pattern"],
     ["a duration in two units", { canary: { metrics: { interval: "1m30s" } } }, "/canary/metrics/interval must match"],
     ["no duration", { canary: { interval: null } }, "/canary must have required property 'interval'"],
+    ["no probes", { probes: null }, "/ must have required property 'probes'"],
+    ["no values of the canary", { canary: null }, "/ must have required property 'canary'"],
+    ["no provider", { canary: { provider: null } }, "/canary must have required property 'provider'"],
+    ["no values of its metrics", { canary: { metrics: null } }, "/canary must have required property 'metrics'"],
     [
       "a name that cuts the primary's pods'",
       { fullnameOverride: "a".repeat(39) },

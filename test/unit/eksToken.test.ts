@@ -1,8 +1,9 @@
 // Tokens for EKS: their form, and when the next one is made. That they are valid is for scenarios/eks.py to say.
 import { describe, expect, it } from "vitest";
 import type { AwsSession } from "../../pipeline/src/aws.js";
-import { principalOf } from "../../pipeline/src/eks.js";
+import { adviceOf, principalOf } from "../../pipeline/src/eks.js";
 import { eksToken, renewedToken, requireLiveSession } from "../../pipeline/src/eksToken.js";
+import { whoami } from "../../pipeline/src/whoami.js";
 
 const now = new Date("2026-11-24T12:00:00Z");
 const session = (more: object = {}): AwsSession => ({
@@ -72,4 +73,30 @@ it.each([
   ["arn:aws:iam::123456789012:user/alice", "arn:aws:iam::123456789012:user/alice"],
 ])("an access entry for %s names %s", (arn, principal) => {
   expect(principalOf(arn)).toBe(principal);
+});
+
+describe("the path of a role, which STS leaves out,", () => {
+  const name = "AWSReservedSSO_Administrator_0123456789abcdef";
+  const ofSso = `arn:aws:sts::123456789012:assumed-role/${name}/me@example.com`;
+  const cluster = { name: "dev-helloworld", endpoint: "", authority: "", reach: "" };
+  const adviceTo = (arn: string) => adviceOf({ ...session(), arn }, cluster).unauthorized;
+  const ask = (role: string) => `aws iam get-role --role-name ${role} --query Role.Arn --output text`;
+
+  it("is not made up for a role of IAM Identity Center, which always has one", () => {
+    expect(principalOf(ofSso)).toBe(`the role ${name}`);
+    expect(adviceTo(ofSso)).not.toContain(":role/");
+  });
+
+  it.each([
+    [name, ofSso],
+    ["dev-deploy", "arn:aws:sts::123456789012:assumed-role/dev-deploy/run-1"],
+  ])("is asked for by a command: %s", (role, arn) => {
+    expect(adviceTo(arn)).toContain(ask(role));
+    expect(whoami({ ...session(), arn })).toContain(ask(role));
+  });
+
+  it("is none of a user's", () => {
+    expect(adviceTo(session().arn)).not.toContain("get-role");
+    expect(whoami(session())).not.toContain("get-role");
+  });
 });

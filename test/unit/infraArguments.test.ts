@@ -4,6 +4,7 @@ import { openAwsSession, sessionName } from "../../pipeline/src/aws.js";
 import { checkConfirmation } from "../../pipeline/src/destroy.js";
 import { environment, infrastructureOf } from "../../pipeline/src/environments.js";
 import { variableArguments } from "../../pipeline/src/plan.js";
+import { settingsOf } from "../../pipeline/src/terraform.js";
 
 const role = "arn:aws:iam::123456789012:role/x";
 
@@ -49,4 +50,22 @@ describe("arguments", () => {
     expect(() => variableArguments({ environment: dev, vars: ["environment=prod"] })).toThrow(/contradicts --env/);
     expect(variableArguments({ environment: dev, vars: ["a=b c"] })).toEqual(["-var=a=b c", "-var=environment=dev"]);
   });
+
+  // The CLI makes two settings of --vars 'modules={flux=false,flagger=false}'.
+  it.each(["modules={flux=false", "flagger=false}", 'cidrs=["10.0.0.0/8"', 'a="b', 'a={b="}"', "a=[[1]"])(
+    "refuse %s, which is a part of a value",
+    (setting) => {
+      expect(() => settingsOf({ vars: [setting] })).toThrow(
+        `--vars ${JSON.stringify(setting)} is a part of a value: the CLI splits --vars at commas.`,
+      );
+      expect(() => settingsOf({ vars: [setting] })).toThrow("--var-file");
+    },
+  );
+
+  it.each(["modules={flux=false}", 'a={b="}\\"[", c=[1, "{"]}', "a=", "a=b=c"])(
+    "take %s, which is whole",
+    (setting) => {
+      expect(settingsOf({ vars: [setting] })).toEqual([`-var=${setting}`]);
+    },
+  );
 });

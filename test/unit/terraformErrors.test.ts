@@ -83,6 +83,10 @@ describe("a failed command", () => {
     const output =
       'Error: Kubernetes cluster unreachable: Get "https://A1.gr7.eu-west-1.eks.amazonaws.com/version": dial tcp 10.10.1.2:443: i/o timeout';
     expect(explain(output)).toContain("later that would remove them");
+    // Without charts there is no Flux either, which would install any.
+    expect(explain(output)).toMatch(
+      /runner in the VPC.*--vars install_charts=false.*Flux itself among them.*yours to install/,
+    );
   });
 
   it("is no held lock when the lock could only not be freed in the end", () => {

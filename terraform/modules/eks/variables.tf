@@ -66,6 +66,11 @@ variable "access_entries" {
   }
 
   validation {
+    condition     = alltrue([for entry in values(var.access_entries) : !strcontains(entry.principal_arn, ":role/AWSReservedSSO_")])
+    error_message = "principal_arn lacks the role's path, which roles of IAM Identity Center (AWSReservedSSO_…) always have. The whole ARN: aws iam get-role --role-name NAME --query Role.Arn --output text"
+  }
+
+  validation {
     condition     = alltrue([for entry in values(var.access_entries) : can(regex("^AmazonEKS[A-Za-z]+Policy$", entry.policy))])
     error_message = "policy is the name of an EKS access policy, as AmazonEKSViewPolicy."
   }

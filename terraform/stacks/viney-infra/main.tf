@@ -67,7 +67,7 @@ module "eks" {
   vpc_id                     = module.vpc.vpc_id
   subnet_ids                 = module.vpc.private_subnet_ids
   public_access_cidrs        = var.public_access_cidrs != null ? var.public_access_cidrs : local.settings.eks.public_access_cidrs
-  access_entries             = var.create_access_entries ? local.access_entries : {}
+  access_entries             = { for name, entry in local.access_entries : name => entry if var.create_access_entries }
   system_node_group          = local.settings.eks.system_node_group
   addons                     = var.cluster_addons
   log_retention_days         = local.settings.eks.log_retention_days

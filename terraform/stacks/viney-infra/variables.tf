@@ -60,7 +60,7 @@ variable "modules" {
 }
 
 variable "install_charts" {
-  description = "Install what runs in the cluster. false makes only the AWS side, and nothing asks the cluster's API: for clusters whose API can't be reached from here; GitOps then installs the charts."
+  description = "Install what runs in the cluster. false makes only the AWS side, and nothing asks the cluster's API: for clusters whose API can't be reached from here; all charts, Flux itself among them, are then yours to install."
   type        = bool
   default     = true
 }

@@ -347,3 +347,33 @@ run "refuses_a_session_as_principal" {
 
   expect_failures = [var.access_entries]
 }
+
+run "refuses_a_role_of_identity_center_without_its_path" {
+  command = plan
+
+  variables {
+    access_entries = {
+      me = { principal_arn = "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef", policy = "AmazonEKSViewPolicy" }
+    }
+  }
+
+  expect_failures = [var.access_entries]
+}
+
+run "takes_a_role_with_its_path" {
+  command = plan
+
+  variables {
+    access_entries = {
+      me = {
+        principal_arn = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef"
+        policy        = "AmazonEKSViewPolicy"
+      }
+    }
+  }
+
+  assert {
+    condition     = strcontains(aws_eks_access_entry.this["me"].principal_arn, "/aws-reserved/")
+    error_message = "The entry names the role as IAM does."
+  }
+}

@@ -164,3 +164,48 @@ run "others_get_in_when_named" {
     error_message = "Named principals come in addition to the deploy role."
   }
 }
+
+run "takes_an_entry_of_the_table_without_namespaces" {
+  command   = plan
+  state_key = "table" # not against what the runs above have made
+
+  # The table with an entry as terraform/README.md writes it, and the least beside.
+  override_module {
+    target = module.input
+    outputs = {
+      settings = {
+        name                      = "dev-helloworld"
+        kubernetes_version        = "1.35"
+        deletion_protection       = false
+        permissions_boundary_name = "helloworld-boundary-dev"
+        deploy_role_name          = "helloworld-deploy-dev"
+        tags                      = { Project = "helloworld", Environment = "dev", ManagedBy = "terraform" }
+        vpc                       = { cidr = "10.10.0.0/16", single_nat_gateway = true, flow_log_retention_days = 14 }
+        eks = {
+          log_retention_days = 14
+          system_node_group  = { instance_types = ["t3.large"], min_size = 2, max_size = 3, desired_size = 2 }
+          access_entries = {
+            me = { principal_arn = "arn:aws:iam::111122223333:role/me", policy = "AmazonEKSClusterAdminPolicy" }
+          }
+        }
+        modules = {
+          karpenter                    = false
+          ebs_csi_driver               = false
+          metrics_server               = false
+          aws_load_balancer_controller = false
+          external_secrets             = false
+          prometheus                   = false
+          flagger                      = false
+          flux                         = false
+          ghcr_secret                  = false
+          tofu_controller              = false
+        }
+      }
+    }
+  }
+
+  assert {
+    condition     = keys(local.access_entries) == ["deploy", "me"]
+    error_message = "Principals of the table come in addition to the deploy role."
+  }
+}
