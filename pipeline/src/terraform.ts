@@ -56,6 +56,8 @@ export function terraformContainer(
     .withEnvVariable("TF_INPUT", "false")
     .withEnvVariable("TF_CLI_ARGS", "-no-color")
     .withEnvVariable("CHECKPOINT_DISABLE", "true")
+    // Each command has the AWS provider build its schema anew: a quarter of that is garbage collection (1.6 GB instead of 1.2).
+    .withEnvVariable("GOGC", "400")
     .withDirectory("/terraform", code)
     .withWorkdir(`/terraform/${folder}`);
 }
