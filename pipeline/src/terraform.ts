@@ -40,7 +40,10 @@ export const codeAndTests = (source: Directory): Directory =>
 /** What a plan is made from. */
 export const terraformCode = (source: Directory): Directory => codeAndTests(source).filter({ exclude: ["**/tests"] });
 
-/** Terraform with the code at /terraform, and providers that stay between calls. */
+/**
+ * Terraform with the code at /terraform, and providers that stay between calls. These collect garbage less often than is usual: each
+ * command has AWS' build its whole schema, of which that is a quarter of the time (and 1.6 GB instead of 1.2).
+ */
 export function terraformContainer(
   code: Directory,
   folder: string,
@@ -56,7 +59,6 @@ export function terraformContainer(
     .withEnvVariable("TF_INPUT", "false")
     .withEnvVariable("TF_CLI_ARGS", "-no-color")
     .withEnvVariable("CHECKPOINT_DISABLE", "true")
-    // Each command has the AWS provider build its schema anew: a quarter of that is garbage collection (1.6 GB instead of 1.2).
     .withEnvVariable("GOGC", "400")
     .withDirectory("/terraform", code)
     .withWorkdir(`/terraform/${folder}`);
