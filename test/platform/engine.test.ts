@@ -43,5 +43,8 @@ it("takes calls of a pod with the label of clients", () => {
 });
 
 it("runs the module's check for a caller outside the cluster", () => {
-  expect(results.check).toMatchObject({ code: 0, stdout: expect.stringMatching(/\*\*Passed\*\* in .*: \d+ passed/) });
+  expect(results.check, JSON.stringify(results.check)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/\*\*Passed\*\* in .*: \d+ passed/),
+  });
 });
