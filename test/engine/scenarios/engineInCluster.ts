@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { type Container, type Directory, dag, type Service } from "@dagger.io/dagger";
+import { type Container, type Directory, dag, ImageLayerCompression, type Service } from "@dagger.io/dagger";
 import { parse } from "yaml";
 import { collector, textOf, until } from "./cases.js";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
@@ -166,7 +166,12 @@ const mirrored = (address: string) => ({
 
 /** A registry with those images, for a host whose containers reach no other. */
 async function startRegistry(): Promise<{ service: Service; address: string }> {
-  const tarballs = PULLED.map((image) => [image.replace(/^ghcr\.io\//, ""), dag.container().from(image).asTarball()]);
+  // The same for all layers: crane looks at the first, and takes the others to be as that one is.
+  const gzipped = { forcedCompression: ImageLayerCompression.Gzip };
+  const tarballs = PULLED.map((image) => [
+    image.replace(/^ghcr\.io\//, ""),
+    dag.container().from(image).asTarball(gzipped),
+  ]);
   const service = serveRegistry(await registryWith(Object.fromEntries(tarballs)));
   await service.start();
   const { address } = await lookup(await service.hostname(), { family: 4 });
