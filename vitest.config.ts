@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
-import { LongestFirst } from "./test/sequencer.js";
+import { EngineOrder } from "./test/sequencer.js";
 
 /** The SDK is installed once, for pipeline/: `dag` is the session's only in the copy that pipeline/src works with. */
 const resolve = {
@@ -25,7 +25,7 @@ const engineProject = (name: string, groupOrder: number, maxWorkers: number) => 
 export default defineConfig({
   test: {
     reporters: ["default", "./test/summary.ts"],
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: EngineOrder },
     projects: [
       // They take seconds; what is beside them on the machine may make them slower. Most of a file's time is a core's, and that
       // of some is waiting.

@@ -1,24 +1,28 @@
 // The order of the files with the real engine.
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** What would keep the others waiting at the end if it began late. */
-export const longest = ["terraform.test.ts", "ciFaults.test.ts", "scenarios.test.ts", "act.test.ts"];
-
-/** What has two nodes at the same time: with a third beside them two processors starve, and requests fail that must not. */
-export const last = "ci.test.ts";
-
-const rank = ({ moduleId }: TestSpecification) => {
-  const is = (name: string) => moduleId.endsWith(`/${name}`);
-  const place = longest.findIndex(is);
-  if (place < 0) return is(last) ? longest.length + 1 : longest.length;
-  return place;
-};
-
 /**
- * Vitest's own order, which knows sizes and, where it has run before, times; but of the engine's files the longest first, and last
- * the one that shall have the machine to itself.
+ * The longest first, which would keep the others waiting at the end. `ci` has two nodes at the same time: with a third beside them two
+ * processors starve, and requests fail that must not; so it begins when the others with nodes are through, and what comes after it has
+ * none.
  */
-export class LongestFirst extends BaseSequencer {
+export const order = [
+  "terraform.test.ts",
+  "ciFaults.test.ts",
+  "scenarios.test.ts",
+  "act.test.ts",
+  "cluster.test.ts",
+  "check.test.ts",
+  "ci.test.ts",
+  "registry.test.ts",
+  "workflows.test.ts",
+  "functions.test.ts",
+];
+
+const rank = ({ moduleId }: TestSpecification) => order.findIndex((name) => moduleId.endsWith(`/${name}`));
+
+/** Vitest's own order, but for the engine's files. */
+export class EngineOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
     const isEngines = ({ project }: TestSpecification) => project.name === "engine";
