@@ -17,12 +17,18 @@ type Group = {
   parts: string;
   /** How long it takes, or an error when this machine is too small for it. */
   time: () => string;
-  /** The space that its build takes, by estimate: compiled packages, binaries and their layers. */
-  bytes?: number;
   /** The Python packages that it installs, by their folder in embedded/python. */
   python?: string;
   /** What it compiles, the quick parts first. */
   go?: GoBuild[];
+};
+
+/** What a group's build takes, by estimate: compiled packages, binaries and their layers. */
+const GROUP_BYTES = 6e9;
+
+const whenThereIsRoom = (time: string) => () => {
+  preflightSpace(GROUP_BYTES);
+  return time;
 };
 
 const areProvidersBuilt = () => providerBuilds.every(isGoBuilt);
@@ -64,16 +70,14 @@ const groups: Record<GroupName, Group> = {
   gitops: {
     functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
-    time: () => "about ten minutes on 2 cores",
-    bytes: 6e9,
+    time: whenThereIsRoom("about ten minutes on 2 cores"),
     go: gitopsBuilds,
   },
   /** What such a platform may have besides, and no function asks for. */
   addons: {
     functions: [],
     parts: "kube-router, External Secrets and Traefik",
-    time: () => "up to half an hour on 2 cores",
-    bytes: 6e9,
+    time: whenThereIsRoom("up to half an hour on 2 cores"),
     go: addonBuilds,
   },
 };
@@ -103,9 +107,8 @@ export const groupStates = () =>
 
 /** Builds what is missing of a group; says why now, and how long it takes. */
 export async function buildGroup(name: GroupName, why: string): Promise<void> {
-  const { parts, time, bytes = 0, python, go = [] } = groups[name];
+  const { parts, time, python, go = [] } = groups[name];
   if (isBuilt(name)) return;
-  preflightSpace(bytes);
   say(`${parts} are built once, ${why}: ${time()}.`);
   const started = Date.now();
   if (python) await pythonPackages(python);

@@ -3,12 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { type Directory, dag } from "@dagger.io/dagger";
-import { parseAllDocuments } from "yaml";
 import { execQuietly } from "./exec.js";
 import { API, type GitRepository, type HelmRelease, type Kustomization, shortRevision } from "./fluxObjects.js";
 import { type IgnoreRule, ignoredPaths } from "./ignoreRules.js";
 import { images } from "./images.js";
 import type { Cluster, ClusterObject } from "./kubernetes.js";
+import { objectsIn } from "./yamlFile.js";
 
 /** An object as Flux applies it. */
 export interface DesiredObject {
@@ -211,14 +211,6 @@ async function housed(api: Cluster, object: ClusterObject, namespace: string): P
 }
 
 // --- both -------------------------------------------------------------------------------------------------------------
-
-/** The objects in a text of YAML documents; those of a List one by one. */
-export function objectsIn(text: string): ClusterObject[] {
-  return parseAllDocuments(text)
-    .map((document) => document.toJS() as (ClusterObject & { items?: ClusterObject[] }) | null)
-    .flatMap((object) => (object?.kind?.endsWith("List") && object.items ? object.items : [object]))
-    .filter((object): object is ClusterObject => typeof object?.kind === "string");
-}
 
 function desired(object: ClusterObject, manager: string, rules: readonly IgnoreRule[]): DesiredObject {
   return { object: encoded(object), manager, ignore: ignoredPaths(rules, object) };

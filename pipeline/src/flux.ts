@@ -1,6 +1,5 @@
 import { dag } from "@dagger.io/dagger";
 import type { V1Container, V1Deployment } from "@kubernetes/client-node";
-import { parseAllDocuments } from "yaml";
 import { ClusterError } from "./clusterErrors.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { branchReference, type HelmRelease, hasCommit, helmReleaseOf, type Kustomization } from "./fluxObjects.js";
@@ -9,6 +8,7 @@ import { images } from "./images.js";
 import type { Cluster, ClusterObject, ObjectReference } from "./kubernetes.js";
 import { waitForRollout } from "./rollout.js";
 import { type Clock, type Log, realClock } from "./steps.js";
+import { objectsIn } from "./yamlFile.js";
 
 /** The images of Flux's controllers, for `startCluster`. */
 export const fluxImages = [
@@ -182,8 +182,7 @@ async function hasApplied(api: Cluster, commit: string): Promise<boolean> {
 }
 
 async function manifests(name: string): Promise<ClusterObject[]> {
-  const text = await dag.currentModule().source().file(`gitops/${name}.yaml`).contents();
-  return parseAllDocuments(text).map((document) => document.toJS() as ClusterObject);
+  return objectsIn(await dag.currentModule().source().file(`gitops/${name}.yaml`).contents());
 }
 
 /** An API server serves a new kind a moment after it has taken the definition. */

@@ -1,5 +1,4 @@
 import type { Directory } from "@dagger.io/dagger";
-import { parseAllDocuments } from "yaml";
 import { startCluster, type ThrowawayCluster } from "./cluster.js";
 import { repositoryOf, trunkOf } from "./delivery.js";
 import { prepareNamespace } from "./deployment.js";
@@ -8,10 +7,9 @@ import { type FirstFolder, fluxImages, followBranch, giveCredentials, installFlu
 import type { GitRepository } from "./fluxObjects.js";
 import { hostOf } from "./git.js";
 import { type RepositoryPlace, startGitServer, type ThrowawayGitServer } from "./gitServer.js";
-import type { ClusterObject } from "./kubernetes.js";
 import type { AppRegistry } from "./registry.js";
 import type { Log } from "./steps.js";
-import { readYaml } from "./yamlFile.js";
+import { objectsIn, readYaml } from "./yamlFile.js";
 
 /** What Terraform installs on EKS, for a throwaway cluster. */
 export const LOCAL = "clusters/local";
@@ -134,7 +132,7 @@ async function knowSecretKinds({ api }: ThrowawayPlatform, options: PlatformOpti
   const { source, environment, log } = options;
   const texts = await textsOf(source, `${folderOf(environment)}/**/*.y*ml`);
   if (!texts.some((text) => /apiVersion["']?: *["']?external-secrets\.io\//.test(text))) return;
-  const kinds = parseAllDocuments(await source.file(SECRET_KINDS).contents());
-  await Promise.all(kinds.map((kind) => api.applyObject(kind.toJS() as ClusterObject)));
+  const kinds = objectsIn(await source.file(SECRET_KINDS).contents());
+  await Promise.all(kinds.map((kind) => api.applyObject(kind)));
   log("External Secrets is on the node by its kinds alone: nobody fetches what an ExternalSecret names");
 }

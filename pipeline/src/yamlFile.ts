@@ -1,5 +1,6 @@
 import type { Directory } from "@dagger.io/dagger";
 import { type Document, LineCounter, parseAllDocuments, visit } from "yaml";
+import type { ClusterObject } from "./kubernetes.js";
 
 /** A file's text, with what tells places in it. */
 interface FileText {
@@ -28,6 +29,14 @@ export async function readYaml(source: Directory, file: string, kind?: string): 
   if (found.length > 1)
     throw new Error(`${file}: there are ${found.length} documents in this file; the pipeline needs exactly one`);
   return found[0] ?? {};
+}
+
+/** The objects in a text of YAML documents; those of a List one by one. */
+export function objectsIn(text: string): ClusterObject[] {
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as (ClusterObject & { items?: ClusterObject[] }) | null)
+    .flatMap((object) => (object?.kind?.endsWith("List") && object.items ? object.items : [object]))
+    .filter((object): object is ClusterObject => typeof object?.kind === "string");
 }
 
 function plainData(document: Document.Parsed, read: FileText): unknown {

@@ -8,10 +8,11 @@ import {
   withoutDrift,
 } from "../../pipeline/src/clusterDrift.js";
 import { ClusterError } from "../../pipeline/src/clusterErrors.js";
-import { type DesiredObject, manifestOf, objectsIn } from "../../pipeline/src/desiredState.js";
+import { type DesiredObject, manifestOf } from "../../pipeline/src/desiredState.js";
 import { fieldDrift, HIDDEN } from "../../pipeline/src/fieldDrift.js";
 import { type IgnoreRule, ignoredPaths } from "../../pipeline/src/ignoreRules.js";
 import type { ClusterObject } from "../../pipeline/src/kubernetes.js";
+import { objectsIn } from "../../pipeline/src/yamlFile.js";
 
 type Fields = Record<string, unknown>;
 
