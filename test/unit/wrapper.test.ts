@@ -58,10 +58,15 @@ beforeAll(() => {
   }
   writeFileSync(join(root, "wrapper", "checksums.json"), "{}");
   install();
+  waiting = callsOfSlowDaemons();
 });
-afterAll(() => rmSync(base, { recursive: true, force: true }));
+afterAll(() => {
+  waiting.end();
+  rmSync(base, { recursive: true, force: true });
+});
 
-beforeEach(() => {
+/** A machine with nothing on PATH but what a test puts there. */
+const newMachine = () => {
   home = mkdtempSync(join(base, "home-"));
   bin = join(home, "bin");
   mkdirSync(bin);
@@ -72,16 +77,18 @@ beforeEach(() => {
   }
   env = { PATH: bin, HOME: home };
   started = [];
-});
-afterEach(() => {
-  for (const child of started) {
+};
+const endAll = (children: ChildProcess[]) => {
+  for (const child of children) {
     try {
       process.kill(-(child.pid as number), "SIGKILL");
     } catch {
       // It has ended.
     }
   }
-});
+};
+beforeEach(newMachine);
+afterEach(() => endAll(started));
 
 const command = (name: string, script: string) => {
   const path = join(bin, name);
@@ -112,6 +119,24 @@ const start = (args: string[], { cwd = root, more = {} as NodeJS.ProcessEnv } = 
   return { child, result, ended };
 };
 const daggerw = (args: string[], options?: Parameters<typeof start>[1]) => start(args, options).ended;
+
+/** Begun with the file and looked at by its last test: half a minute, in which the others have the processors. */
+let waiting: ReturnType<typeof callsOfSlowDaemons>;
+function callsOfSlowDaemons() {
+  newMachine();
+  fakeDagger();
+  command("docker", '[ -z "$HANGS" ] || exec sleep 60\nsleep 4; echo Client: 1');
+  // What `engine status` or a failed check of this host leaves: nothing is built.
+  mkdirSync(cacheEntry(join(home, ".cache", "daggerw"), "built"), { recursive: true });
+  const official = { DAGGERW: "official" };
+  const ended = Promise.all([
+    daggerw(["call"], { more: { ...official, HANGS: "1" } }),
+    daggerw(["call"], { more: official }),
+    isLinuxRoot ? daggerw(["call"]) : undefined,
+  ]);
+  const children = started;
+  return { ended, end: () => endAll(children) };
+}
 
 /** An address where nobody listens. */
 const NOBODY = "http://127.0.0.1:54321";
@@ -279,29 +304,6 @@ describe("what can't work is said at once", () => {
     expect(result.stderr).toContain("no answer within 3 s");
     expect(result.code).toBe(1);
     expect(result.ms).toBeLessThan(5_000);
-  });
-
-  it("a daemon that hangs, once it has been asked again: one that wakes up is only slow", async () => {
-    fakeDagger();
-    command("docker", '[ -z "$HANGS" ] || exec sleep 60\nsleep 4; echo Client: 1');
-    // What `engine status` or a failed check of this host leaves: nothing is built.
-    mkdirSync(cacheEntry(join(home, ".cache", "daggerw"), "built"), { recursive: true });
-    const official = { DAGGERW: "official" };
-    const [hanging, slow, automatic] = await Promise.all([
-      daggerw(["call"], { more: { ...official, HANGS: "1" } }),
-      daggerw(["call"], { more: official }),
-      isLinuxRoot ? daggerw(["call"]) : undefined,
-    ]);
-    expect(hanging.stderr).toContain("docker: no answer yet. Asked once more, before giving up");
-    expect(hanging.stderr).toContain("docker: no answer within 20 s");
-    expect(hanging.code).toBe(1);
-    expect(hanging.ms).toBeLessThan(40_000);
-    expect(slow.stderr).toContain("(docker answers)");
-    expect(slow.code).toBe(0);
-    if (!automatic) return;
-    expect(automatic.stderr).toContain("docker: no answer yet. Asked once more, before an engine is built");
-    expect(automatic.stderr).toContain("(docker answers)");
-    expect(automatic.code).toBe(0);
   });
 
   it("an old Node", async () => {
@@ -557,5 +559,21 @@ describe("a fresh clone", () => {
   it("tells when there is no npm", async () => {
     rmSync(join(bin, "npm"));
     expect((await daggerw(["call"])).stderr).toContain("There is no `npm` on PATH (it comes with Node.js).");
+  });
+});
+
+describe("what is waited for", () => {
+  it("a daemon that hangs, once it has been asked again: one that wakes up is only slow", async () => {
+    const [hanging, slow, automatic] = await waiting.ended;
+    expect(hanging.stderr).toContain("docker: no answer yet. Asked once more, before giving up");
+    expect(hanging.stderr).toContain("docker: no answer within 20 s");
+    expect(hanging.code).toBe(1);
+    expect(hanging.ms).toBeLessThan(40_000);
+    expect(slow.stderr).toContain("(docker answers)");
+    expect(slow.code).toBe(0);
+    if (!automatic) return;
+    expect(automatic.stderr).toContain("docker: no answer yet. Asked once more, before an engine is built");
+    expect(automatic.stderr).toContain("(docker answers)");
+    expect(automatic.code).toBe(0);
   });
 });
