@@ -44,10 +44,10 @@ export async function sampleRegistry(
   const { host, container } = await sampleContainer(source, repository, released);
   const service = serveRegistry(
     container
-      .withMountedSecret("/auth/htpasswd", dag.setSecret(`htpasswd-${id}`, htpasswd))
       .withEnvVariable("REGISTRY_AUTH", "htpasswd")
       .withEnvVariable("REGISTRY_AUTH_HTPASSWD_REALM", "throwaway")
-      .withEnvVariable("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd"),
+      .withEnvVariable("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd")
+      .withMountedSecret("/auth/htpasswd", dag.setSecret(`htpasswd-${id}`, htpasswd)),
   );
   return { host, service, username: USERNAME, password: dag.setSecret(`registry-password-${id}`, password) };
 }

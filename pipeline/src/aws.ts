@@ -202,11 +202,12 @@ export function withAwsSession(container: Container, session: AwsSession): Conta
     AWS_SESSION_TOKEN: credentials.sessionToken,
   };
   let given = container.withEnvVariable("AWS_REGION", region).withEnvVariable("AWS_EC2_METADATA_DISABLED", "true");
+  if (endpoint)
+    given = given
+      .withEnvVariable("AWS_ENDPOINT_URL", `http://aws:${endpoint.port}`)
+      .withServiceBinding("aws", endpoint.service)
+      .withServiceBinding(`${session.account}.aws`, endpoint.service); // S3 Control puts the account before the host
   for (const [name, value] of Object.entries(secrets))
     if (value) given = given.withSecretVariable(name, dag.setSecret(`${name}-${randomUUID()}`, value));
-  if (!endpoint) return given;
-  return given
-    .withServiceBinding("aws", endpoint.service)
-    .withServiceBinding(`${session.account}.aws`, endpoint.service) // S3 Control puts the account before the host
-    .withEnvVariable("AWS_ENDPOINT_URL", `http://aws:${endpoint.port}`);
+  return given;
 }

@@ -67,9 +67,9 @@ export async function startCluster(options: ClusterOptions): Promise<ThrowawayCl
   const { extend = (node) => node } = options;
   const service = serve(
     extend(await nodeContainer(options))
+      .withMountedCache("/words", wordsVolume())
       // Each run has a node of its own, although all that defines it is the same.
       .withEnvVariable("CLUSTER", name)
-      .withMountedCache("/words", wordsVolume())
       .withMountedSecret("/etc/cluster/admin-token", dag.setSecret(`admin-token-${name}`, token)),
   );
   const lastWords = () => wordsOf(name);
@@ -121,10 +121,8 @@ const wordsVolume = () => dag.cacheVolume("nodes-last-words");
 
 async function wordsOf(cluster: string): Promise<string> {
   const read = 'test ! -e "/words/$0" || cat "/words/$0"; rm -f "/words/$0"';
-  return await uncached(dag.container().from(images.busybox))
-    .withMountedCache("/words", wordsVolume())
-    .withExec(["sh", "-c", read, cluster])
-    .stdout();
+  const container = dag.container().from(images.busybox).withMountedCache("/words", wordsVolume());
+  return await uncached(container).withExec(["sh", "-c", read, cluster]).stdout();
 }
 
 /**
@@ -144,11 +142,11 @@ export async function keptCluster(registry?: AppRegistry, state?: string): Promi
 /** The kubeconfig that the kept cluster wrote when it started; for the host, on which 127.0.0.1:6443 leads to it. */
 export async function keptKubeconfig(): Promise<string> {
   const read = "test ! -e /kept/kubeconfig || cp /kept/kubeconfig /kubeconfig; touch /kubeconfig";
-  const text = await uncached(dag.container().from(images.busybox))
-    .withMountedCache("/kept", keptVolume(), { sharing: CacheSharingMode.Shared })
-    .withExec(["sh", "-c", read])
-    .file("/kubeconfig")
-    .contents();
+  const container = dag
+    .container()
+    .from(images.busybox)
+    .withMountedCache("/kept", keptVolume(), { sharing: CacheSharingMode.Shared });
+  const text = await uncached(container).withExec(["sh", "-c", read]).file("/kubeconfig").contents();
   if (text) return text;
   throw new Error(
     `No cluster has been started here yet. Start one first, and leave it running: dagger call cluster up --ports ${API_PORT}:${API_PORT}`,
@@ -178,10 +176,11 @@ find . -mindepth 1 ! -path ./lock -delete`;
  * @throws Error while a node of that name runs
  */
 export async function removeState(name: string): Promise<boolean> {
-  const said = await uncached(dag.container().from(images.node))
-    .withMountedCache("/state", stateVolume(name), { sharing: CacheSharingMode.Shared })
-    .withExec(["bash", "-euc", REMOVE_STATE])
-    .stdout();
+  const container = dag
+    .container()
+    .from(images.node)
+    .withMountedCache("/state", stateVolume(name), { sharing: CacheSharingMode.Shared });
+  const said = await uncached(container).withExec(["bash", "-euc", REMOVE_STATE]).stdout();
   if (said.trim() === "runs")
     throw new Error(
       `The cluster ${name} is running: end it first, by Ctrl-C where it was started. Nothing was removed.`,
@@ -216,8 +215,8 @@ async function nodeContainer({ registry, images: more = [], state }: NodeParts):
       .withEnvVariable("STATE_OF", [images.node, images.etcd, ...saved].join(" "));
   if (!registry?.service) return node;
   return node
-    .withServiceBinding("registry", registry.service)
-    .withEnvVariable("REGISTRY_MIRRORS", `${registry.host}=http://registry:5000`);
+    .withEnvVariable("REGISTRY_MIRRORS", `${registry.host}=http://registry:5000`)
+    .withServiceBinding("registry", registry.service);
 }
 
 /** A containerd's state with images unpacked in it: made once for each set of images. */

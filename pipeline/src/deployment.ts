@@ -165,12 +165,17 @@ const helmTimeout = ({ timeoutSeconds = HELM_TIMEOUT_SECONDS }: Deployment) => [
 
 async function helm({ source, environment, target, tag, values }: Deployment, args: string[]): Promise<string> {
   const kubeconfig = (await target.freshKubeconfig?.()) ?? target.kubeconfig;
-  let container = uncached(helmContainer(source))
+  let container = helmContainer(source)
+    .withEnvVariable("KUBECONFIG", "/kubeconfig")
     .withNewFile("/values.yaml", await valuesOf(source, environment, tag, values))
-    .withMountedSecret("/kubeconfig", dag.setSecret(`kubeconfig-${randomUUID()}`, kubeconfig))
-    .withEnvVariable("KUBECONFIG", "/kubeconfig");
+    .withMountedSecret("/kubeconfig", dag.setSecret(`kubeconfig-${randomUUID()}`, kubeconfig));
   if (target.service) container = container.withServiceBinding("node", target.service);
-  const { code, stdout, stderr } = await exec(container, ["helm", ...args, "--namespace", environment.namespace]);
+  const { code, stdout, stderr } = await exec(uncached(container), [
+    "helm",
+    ...args,
+    "--namespace",
+    environment.namespace,
+  ]);
   if (code === 0) return stdout;
   throw new Error(
     `helm ${args[0]} ${environment.helmRelease} failed in ${environment.name}:\n${[stderr, stdout].filter(Boolean).join("\n").trim()}`,

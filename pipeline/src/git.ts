@@ -218,7 +218,7 @@ async function attemptCommit(remote: GitRemote, clone: Clone, change: Change): P
   const text = await textOf(remote, clone.container, path);
   const changed = edit(text);
   if (changed === text && !isAlways) return { sha: clone.sha, changed: false, clone };
-  const edited = uncached(clone.container)
+  const edited = clone.container
     .withWorkdir("/work")
     .withNewFile(path, changed)
     .withEnvVariable("FILE", path)
@@ -230,9 +230,9 @@ async function attemptCommit(remote: GitRemote, clone: Clone, change: Change): P
   return { sha, changed: true, clone: { branch: target, sha, container } };
 }
 
-/** Runs a script with git in it, and explains its failure. */
+/** Runs a script with git in it, each time anew, and explains its failure. */
 export async function runGit(remote: GitRemote, container: Container, script: string): Promise<Outcome> {
-  const outcome = await exec(container, ["sh", "-c", script]);
+  const outcome = await exec(uncached(container), ["sh", "-c", script]);
   if (outcome.code === 0) return outcome;
   throw explainGitError(outcome.stderr, { ...remote, pushes: script.includes("git push") });
 }
@@ -243,22 +243,26 @@ async function textOf({ url, branch }: GitRemote, cloned: Container, path: strin
   return await cloned.file(`/work/${path}`).contents();
 }
 
-/** A container that may speak to the remote. */
+/** A container that may speak to the remote, to be run by `runGit`. */
 export function gitContainer({ url, branch, username, password, service, authority }: GitRemote): Container {
-  let container = uncached(dag.container().from(images.git))
+  let container = dag
+    .container()
+    .from(images.git)
     .withNewFile("/git/askpass", ASK_PASS, { permissions: 0o755 })
-    .withMountedSecret("/git/password", password)
     .withEnvVariable("GIT_ASKPASS", "/git/askpass")
-    .withEnvVariable("GIT_USERNAME", username)
     .withEnvVariable("GIT_TERMINAL_PROMPT", "0")
     .withEnvVariable("GIT_HTTP_LOW_SPEED_LIMIT", "1")
     .withEnvVariable("GIT_HTTP_LOW_SPEED_TIME", "20")
     .withEnvVariable("LC_ALL", "C") // its errors are read
+    .withEnvVariable("GIT_USERNAME", username)
     .withEnvVariable("URL", url)
     .withEnvVariable("BRANCH", branch);
-  if (service) container = container.withServiceBinding(hostOf(url), service);
-  if (!authority) return container;
-  return container.withNewFile("/git/authority.pem", authority).withEnvVariable("GIT_SSL_CAINFO", "/git/authority.pem");
+  if (authority)
+    container = container
+      .withEnvVariable("GIT_SSL_CAINFO", "/git/authority.pem")
+      .withNewFile("/git/authority.pem", authority);
+  container = container.withMountedSecret("/git/password", password);
+  return service ? container.withServiceBinding(hostOf(url), service) : container;
 }
 
 /**

@@ -49,13 +49,13 @@ export function gitServerContainer(
     .from(images.git)
     .withFile("/git/server.mjs", dag.currentModule().source().file("git/server.mjs"))
     .withDirectory(`${ROOT}/${repositoryPath(url)}.git`, repositoryOf(source, [...new Set([branch, ...others])]))
-    .withEnvVariable("SERVER", randomUUID()) // each run has one of its own
     .withEnvVariable("GIT_PROJECT_ROOT", ROOT)
     .withEnvVariable("GIT_PUBLIC", "1")
     .withEnvVariable("TLS_NAMES", hostOf(url))
     .withEnvVariable("PORT", `${PORT}`)
-    .withSecretVariable("GIT_PASSWORD", password)
-    .withExposedPort(PORT);
+    .withExposedPort(PORT)
+    .withEnvVariable("SERVER", randomUUID()) // each run has one of its own
+    .withSecretVariable("GIT_PASSWORD", password);
 }
 
 /** Starts a service made from `gitServerContainer`. */

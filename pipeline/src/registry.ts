@@ -128,14 +128,17 @@ function requireHost(host: string, repository: string): void {
 }
 
 function craneContainer({ host, service }: AppRegistry, login: RegistryLogin | undefined): Container {
-  let container = uncached(dag.container().from(images.crane)).withMountedTemp(LOG.replace(/\/[^/]+$/, ""));
+  let container = dag
+    .container()
+    .from(images.crane)
+    .withMountedTemp(LOG.replace(/\/[^/]+$/, ""))
+    .withEnvVariable("DOCKER_CONFIG", "/docker");
   if (service) container = container.withServiceBinding("registry", service);
-  if (!login) return container;
+  if (!login) return uncached(container);
   const auth = Buffer.from(`${login.username}:${login.password}`).toString("base64");
   const config = JSON.stringify({ auths: { [service ? STAND_IN : host]: { auth } } });
-  return container
-    .withMountedSecret("/docker/config.json", dag.setSecret(`docker-config-${randomUUID()}`, config))
-    .withEnvVariable("DOCKER_CONFIG", "/docker");
+  const secret = dag.setSecret(`docker-config-${randomUUID()}`, config);
+  return uncached(container.withMountedSecret("/docker/config.json", secret));
 }
 
 /** Dagger's own error when a stand-in doesn't start names neither it nor the host. */

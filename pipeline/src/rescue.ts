@@ -30,7 +30,7 @@ interface RescueQuestion {
 export async function rescuedState({ name }: EnvironmentEntry, question: RescueQuestion = {}): Promise<File> {
   const { account, older, log } = question;
   checkAccount(account);
-  const container = withRescue(uncached(dag.container().from(images.busybox)));
+  const container = uncached(withRescue(dag.container().from(images.busybox)));
   const newest = rescuePath(account ?? "*", name);
   const listed = await exec(container, ["sh", "-c", `ls ${newest} ${newest}.* 2>/dev/null; true`]);
   const { path, aside } = chooseRescued(listed.stdout.split("\n").filter(Boolean), name, older);

@@ -20,8 +20,8 @@ export function simulatedAws(name: string): Service {
   return dag
     .container()
     .from(images.moto)
-    .withEnvVariable("SIMULATOR", name)
     .withEnvVariable("MOTO_IAM_LOAD_MANAGED_POLICIES", "true") // AWS's own policies, which roles have attached
     .withExposedPort(AWS_PORT)
+    .withEnvVariable("SIMULATOR", name)
     .asService({ args: ["moto_server", "-H", "0.0.0.0", "-p", `${AWS_PORT}`] });
 }

@@ -119,13 +119,11 @@ export function stackContainer(stack: Stack): Container {
   const { source, folder, session, varFile, secretVariables = {}, pluginCache } = stack;
   // A lock names its owner by the user's name: the caller says more than root.
   const passwd = `${session.caller.replace(/[^\w+=,.@/-]/g, "_")}:x:0:0::/root:/bin/sh\n`;
-  let container = uncached(
-    terraformContainer(terraformCode(source), folder, pluginCache).withNewFile("/etc/passwd", passwd),
-  );
+  let container = terraformContainer(terraformCode(source), folder, pluginCache).withNewFile("/etc/passwd", passwd);
   if (varFile) container = container.withFile(VAR_FILE, varFile);
   for (const [name, secret] of Object.entries(secretVariables))
     if (secret) container = container.withSecretVariable(`TF_VAR_${name}`, secret);
-  return withAwsSession(container, session);
+  return uncached(withAwsSession(container, session));
 }
 
 /** The arguments of `init` that lead to the stack's state. */

@@ -109,10 +109,8 @@ export async function changeByHand(session: AwsSession): Promise<void> {
     "for group in logs.describe_log_groups()['logGroups']:",
     "    logs.put_retention_policy(logGroupName=group['logGroupName'], retentionInDays=1)",
   ].join("\n");
-  const container = withAwsSession(uncached(dag.container().from(images.moto)), session).withEnvVariable(
-    "AWS_DEFAULT_REGION",
-    session.region,
-  );
+  const moto = dag.container().from(images.moto).withEnvVariable("AWS_DEFAULT_REGION", session.region);
+  const container = uncached(withAwsSession(moto, session));
   const { code, stderr } = await exec(container, ["python3", "-c", script]);
   if (code !== 0) throw new Error(`Changing the logs failed:\n${stderr}`);
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runningEngine } from "../../embedded/src/engine.js";
 import { cacheFolder } from "../../wrapper/cache.js";
 import { decide } from "../../wrapper/decide.js";
@@ -40,26 +40,25 @@ function network() {
 /** A call that needs no image. */
 const bump = ["bump", "--env", "prod", "--tag", "v0.2.0", "as-patch", "contents"];
 
-/** Runs with an empty cache of the engine's: one that is killed costs it, and the next run of all tests would have to fill it. */
-async function withEmptyCache(test: () => Promise<void>) {
-  const [state, kept] = [cacheOf("engine-state"), cacheOf("tmp", "engine-state")];
-  await daggerw(["engine", "stop"]);
-  await rm(kept, { recursive: true, force: true });
-  await rename(state, kept);
-  try {
-    await test();
-  } finally {
-    await daggerw(["engine", "stop"]);
-    await rm(state, { recursive: true, force: true });
-    await rename(kept, state);
-  }
-}
+/** The engine's cache, and where it is kept meanwhile. */
+const [state, kept] = [cacheOf("engine-state"), cacheOf("tmp", "engine-state")];
 
 const { choice } = await decide({ root: repository, cache: cacheOf(), say: console.error });
 
 describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
-  it("leaves the host's files, a user's home, mounts and DNS as they were, and its network too once it has stopped", async () => {
+  // With an empty cache: an engine that is killed costs it, and the next run of all tests would have to fill it.
+  beforeAll(async () => {
     await daggerw(["engine", "stop"]);
+    await rm(kept, { recursive: true, force: true });
+    await rename(state, kept);
+  });
+  afterAll(async () => {
+    await daggerw(["engine", "stop"]);
+    await rm(state, { recursive: true, force: true });
+    await rename(kept, state);
+  });
+
+  it("leaves the host's files, a user's home, mounts and DNS as they were, and its network too once it has stopped", async () => {
     const before = { ...host(), ...network() };
     expect(before.rules.filter((rule) => rule.includes("CNI-"))).toEqual([]);
 
@@ -79,22 +78,20 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
   }, 300_000);
 
   it("ends a call in whose middle it is killed, takes all that it started with it, and is there for the next", async () => {
-    await withEmptyCache(async () => {
-      const before = network();
-      await daggerw(["engine", "start"]);
-      const running = start(["--progress=plain", "call", "test-chart"]);
-      await running.says("together: lint chart, cluster");
-      process.kill(runningEngine() as number, "SIGKILL");
-      const { exitCode, stderr } = await running.outcome;
-      expect(exitCode).not.toBe(0);
-      expect(stderr).toContain("the engine has ended in the middle of the call");
-      await expect.poll(() => run("ps", "-eo", "args")).not.toMatch(/tini -- .*dagger-engine|\.init /);
+    const before = network();
+    await daggerw(["engine", "start"]);
+    const running = start(["--progress=plain", "call", "test-chart"]);
+    await running.says("together: lint chart, cluster");
+    process.kill(runningEngine() as number, "SIGKILL");
+    const { exitCode, stderr } = await running.outcome;
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("the engine has ended in the middle of the call");
+    await expect.poll(() => run("ps", "-eo", "args")).not.toMatch(/tini -- .*dagger-engine|\.init /);
 
-      const next = await daggerw(["-s", "core", "default-platform"]);
-      expect(next.stderr).toMatch(/✔ start the engine, .*: the one before was killed, and its cache is emptied first/);
-      expect(next.exitCode, next.stderr).toBe(0);
-      await daggerw(["engine", "stop"]);
-      expect(network()).toEqual(before);
-    });
+    const next = await daggerw(["-s", "core", "default-platform"]);
+    expect(next.stderr).toMatch(/✔ start the engine, .*: the one before was killed, and its cache is emptied first/);
+    expect(next.exitCode, next.stderr).toBe(0);
+    await daggerw(["engine", "stop"]);
+    expect(network()).toEqual(before);
   }, 900_000);
 });

@@ -105,7 +105,8 @@ describe("explainGitError", () => {
   ])("says that a token may not %s, and needs to %s", async (action, access, script) => {
     const said = "remote: Write access to repository not granted.\nfatal: The requested URL returned error: 403";
     vi.mocked(exec).mockResolvedValue({ code: 1, stdout: "", stderr: said } as never);
-    const refused = runGit(place as GitRemote, {} as Container, script);
+    const container: Pick<Container, "withEnvVariable"> = { withEnvVariable: () => container as Container };
+    const refused = runGit(place as GitRemote, container as Container, script);
     await expect(refused).rejects.toThrow(
       `does not let robot ${action}: the token needs ${access} access to the repository's contents.`,
     );

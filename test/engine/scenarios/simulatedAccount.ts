@@ -35,7 +35,7 @@ import boto3, sys, time
 aws = lambda service: boto3.client(service, region_name='${session.region}')
 BUCKET, TABLE, ALIAS = '${stateBucket(session)}', 'helloworld-terraform-locks', 'alias/helloworld-terraform'
 `;
-  const container = withAwsSession(uncached(dag.container().from(images.moto)), session);
+  const container = uncached(withAwsSession(dag.container().from(images.moto), session));
   const { code, stdout, stderr } = await exec(container, ["python3", "-c", head + script]);
   if (code !== 0) throw new Error(stderr);
   return stdout.trim();
