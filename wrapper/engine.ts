@@ -90,9 +90,24 @@ async function status(context: Context): Promise<number> {
       : ["missing in this checkout"];
     for (const [index, line] of lines.entries()) print(index === 0 ? "embedded" : "", line);
   }
-  print("cache", `${cache} (${existsSync(cache) ? bytes(await sizeOf(cache)) : "empty"})`);
+  await printSizes(cache);
   return 0;
 }
+
+/** What takes the space; to count a large folder takes a minute, so each is told as soon as it is known. */
+async function printSizes(cache: string): Promise<void> {
+  if (!existsSync(cache)) return print("cache", `${cache} (empty)`);
+  print("cache", cache);
+  let all = 0;
+  for (const name of madeIn(cache)) {
+    const size = await sizeOf(join(cache, name));
+    all += size;
+    if (size >= WORTH_A_LINE) print("", `${name.padEnd(14)}${bytes(size)}`);
+  }
+  print("", `${"in all".padEnd(14)}${bytes(all)}`);
+}
+
+const WORTH_A_LINE = 1e6;
 
 function chosen(facts: Facts): string {
   try {
@@ -135,14 +150,15 @@ async function stop(context: Context): Promise<number> {
 }
 
 async function remove(context: Context, yes: boolean): Promise<number> {
-  const { cache } = context;
+  const { cache, say } = context;
   if (!existsSync(cache)) {
     console.log(`There is nothing to remove: ${cache} does not exist.`);
     return 0;
   }
-  const size = await sizeOf(cache);
   if (!yes) {
-    if (!process.stdin.isTTY) throw new UserError(`This removes ${cache} (${bytes(size)}): say --yes to do so.`, 2);
+    if (!process.stdin.isTTY) throw new UserError(`This removes ${cache}: say --yes to do so.`, 2);
+    say(`counting what is in ${cache} …`);
+    const size = await sizeOf(cache);
     const terminal = createInterface({ input: process.stdin, output: process.stderr });
     const answer = await terminal.question(`Stop the embedded engine and remove ${cache} (${bytes(size)})? [y/N] `);
     terminal.close();
@@ -152,12 +168,12 @@ async function remove(context: Context, yes: boolean): Promise<number> {
     }
   }
   const embedded = await loadIfThere(context);
-  if (embedded) await embedded.stopAndRemove(() => removeMade(cache, size));
-  else await removeMade(cache, size);
+  if (embedded) await embedded.stopAndRemove(() => removeMade(context));
+  else await removeMade(context);
   return 0;
 }
 
-async function removeMade(cache: string, size: number): Promise<void> {
+async function removeMade({ cache, say }: Context): Promise<void> {
   // Removing through a mount would remove what is mounted: the host's own files.
   const mounts = mountsBelow(cache);
   if (mounts.length > 0) {
@@ -165,11 +181,15 @@ async function removeMade(cache: string, size: number): Promise<void> {
   }
   // The locks last: one is held meanwhile.
   const made = madeIn(cache).sort((a, b) => Number(a === "locks") - Number(b === "locks"));
-  for (const name of made) await rm(join(cache, name), { recursive: true, force: true, maxRetries: 3 });
+  let all = 0;
+  for (const name of made) {
+    const size = await sizeOf(join(cache, name));
+    all += size;
+    if (size >= WORTH_A_LINE) say(`removing ${name}, ${bytes(size)} …`);
+    await rm(join(cache, name), { recursive: true, force: true, maxRetries: 3 });
+  }
   const others = readdirSync(cache);
-  console.log(
-    `Removed what daggerw made in ${cache}: ${bytes(Math.max(0, size - (await sizeOf(cache))))} are free again.`,
-  );
+  console.log(`Removed what daggerw made in ${cache}: ${bytes(all)} are free again.`);
   if (others.length > 0) console.log(`Left there, since it is not daggerw's: ${others.join(", ")}`);
   else await rmdir(cache).catch(() => undefined); // a volume's own folder stays
 }

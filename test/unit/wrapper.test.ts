@@ -443,7 +443,7 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     const status = await daggerw(["engine", "status"]);
     expect(status.stdout).toMatch(/chosen +embedded engine v0\.21\.8/);
     expect(status.stdout).toMatch(/embedded +built\n +engine runs: pid 1/);
-    expect(status.stdout).toMatch(/cache +.*\.cache\/daggerw \(3 MB\)/);
+    expect(status.stdout).toMatch(/cache +.*\.cache\/daggerw\n +built +3 MB\n +in all +3 MB\n/);
     expect(log()).toBe("");
 
     expect((await daggerw(["engine", "start"])).code).toBe(0);
@@ -460,6 +460,7 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     // DAGGERW_CACHE may name a disk with other things on it, called as daggerw would call its own.
     for (const name of ["mine", "go"]) mkdirSync(join(cache, name));
     const partly = await daggerw(["engine", "remove", "--yes"]);
+    expect(partly.stderr).toContain("daggerw: removing built, 3 MB …");
     expect(partly.stdout).toMatch(/^Removed what daggerw made in .*daggerw: 3 MB are free again\.\n/);
     expect(partly.stdout).toContain("Left there, since it is not daggerw's: go, mine");
     expect(readdirSync(cache).sort()).toEqual(["go", "mine"]);
