@@ -52,7 +52,8 @@ export async function sampleRegistry(
   return { host, service, username: USERNAME, password: dag.setSecret(`registry-password-${id}`, password) };
 }
 
-async function sampleContainer(source: Directory, repository: string, released: readonly string[]) {
+/** The registry without its authentication: filled once for the same images, whatever the password. */
+export async function sampleContainer(source: Directory, repository: string, released: readonly string[] = []) {
   const [host = "", ...path] = repository.split("/");
   return { host, container: await registryWith(await sampleImages(source, path.join("/"), released)) };
 }
