@@ -39,7 +39,7 @@ describe.skipIf(!terraformIsThere())("terraform", () => {
     cases = call("-m", module, "infra", "--source", copyWith({}));
   });
 
-  // Each is a call with a module to load; what only the arguments' own checks refuse is in test/unit.
+  // Each is a call with a module to load; what the arguments' own checks refuse is in test/unit (moduleArguments, infraArguments).
   describe("refuses before anything is started", () => {
     const expired = JSON.stringify({
       ...{ Version: 1, AccessKeyId: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: `${KEY}EXAMPLE` },
@@ -47,16 +47,8 @@ describe.skipIf(!terraformIsThere())("terraform", () => {
     });
 
     it.each<[string, string[], RegExp]>([
-      ["an unknown environment", ["plan", "--env", "staging"], /no environment "staging". Known: local, dev, prod/],
-      ["a malformed variable", ["plan", "--env", "dev", "--vars", "no"], /--vars "no" is no variable/],
-      ["a malformed lock id", ["force-unlock", "--env", "dev", "--lock-id", "42"], /"42" is no lock id/],
       ["prod's destruction, unconfirmed", ["destroy", "--env", "prod"], /type its name: --confirm prod/],
       ["no credentials", ["plan", "--env", "dev"], /No AWS credentials.*aws configure export-credentials/],
-      [
-        "a malformed account",
-        ["--aws-account", "1", "rescued-state", "--env", "dev"],
-        /"1" is no AWS account: it has 12 digits/,
-      ],
     ])("%s", async (_, args, reason) => {
       expect(await fails(args)).toMatch(reason);
     });
