@@ -4,8 +4,8 @@ import { expect, it } from "vitest";
 import { HelloworldInfrastructure } from "../../pipeline/src/index.js";
 
 const module = new HelloworldInfrastructure({} as Directory);
-const ofAccount = (account: string) =>
-  Object.assign(new HelloworldInfrastructure({} as Directory), { awsAccount: account });
+const none = undefined;
+const ofAccount = (account: string) => new HelloworldInfrastructure({} as Directory, none, none, none, none, account);
 
 it.each<[string, () => Promise<unknown>, RegExp]>([
   ["plan --env staging", () => module.plan("staging"), /no environment "staging". Known: local, dev, prod/],
