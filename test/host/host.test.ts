@@ -54,6 +54,7 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
   });
   afterAll(async () => {
     await daggerw(["engine", "stop"]);
+    if (!existsSync(kept)) return;
     await rm(state, { recursive: true, force: true });
     await rename(kept, state);
   });
