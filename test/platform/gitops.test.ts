@@ -21,6 +21,10 @@ describe("Flux on the node", () => {
     });
   });
 
+  it("takes an object of a kind that clusters/local brings", () => {
+    expect(results["a kind of its own"]).toBe("web");
+  });
+
   it("follows a commit, and no request fails meanwhile", () => {
     expect(results.upgraded).toEqual({
       tag: "v0.2.0",

@@ -19,7 +19,7 @@ import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
 import { gitServerContainer, startedGitServer } from "./gitServer.js";
 import { images } from "./images.js";
 import type { Cluster } from "./kubernetes.js";
-import { startPlatform, type ThrowawayPlatform } from "./platform.js";
+import { LOCAL, startPlatform, type ThrowawayPlatform } from "./platform.js";
 import { pullLogin } from "./registry.js";
 import { waitForRelease } from "./releaseChain.js";
 import { imageRepository } from "./releaseFile.js";
@@ -43,7 +43,7 @@ export async function gitopsCases(source: Directory, parts: readonly string[]): 
   const registry = { ...sample, service: gated(registryAway, sample.service) };
   const startGit = (tree: Directory, at: { url: string; branch: string }) => startGatedGit(gitAway, tree, at);
   const platform = await startPlatform({
-    source: await asOfAPrivateOne(source),
+    source: await withOwnKind(await asOfAPrivateOne(source)),
     environment: local,
     registry,
     startGit,
@@ -56,6 +56,7 @@ export async function gitopsCases(source: Directory, parts: readonly string[]): 
   try {
     await note("installed", async () => (await waitForTag({ api, remote, environment: local, log }, "v0.1.0")).tag);
     await note("of a private repository", () => takenAsPrivate(api));
+    await note("a kind of its own", async () => (await api.findObject(certificate))?.metadata?.name);
     if (parts.includes("commits")) await cases(platform, gitAway, note);
     if (parts.includes("disturbances")) await disturbances(platform, { away: registryAway, login }, note);
   } finally {
@@ -84,6 +85,43 @@ async function asOfAPrivateOne(source: Directory): Promise<Directory> {
     .withNewFile(`${folder}/gitrepository.yaml`, `${followed}  secretRef:\n    name: git-credentials\n`)
     .withNewFile(`${folder}/kustomization.yaml`, `${list}  - external.yaml\n`)
     .withNewFile(`${folder}/external.yaml`, JSON.stringify(secret));
+}
+
+const certificate = {
+  apiVersion: "cert-manager.io/v1",
+  kind: "Certificate",
+  namespace: local.namespace,
+  name: "web",
+};
+
+/** The same with an object of a kind that nothing here knows, which clusters/local brings. */
+async function withOwnKind(source: Directory): Promise<Directory> {
+  const { apiVersion, kind, namespace, name } = certificate;
+  const [group = "", version] = apiVersion.split("/");
+  const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  const definition = {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `certificates.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { kind, plural: "certificates", singular: "certificate" },
+      versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema } }],
+    },
+  };
+  const files = [
+    [LOCAL, "certificates.yaml", definition],
+    [folderOf(local), "certificate.yaml", { apiVersion, kind, metadata: { name, namespace } }],
+  ] as const;
+  let tree = source;
+  for (const [folder, file, object] of files) {
+    const list = await tree.file(`${folder}/kustomization.yaml`).contents();
+    tree = tree
+      .withNewFile(`${folder}/kustomization.yaml`, list.replace(/^resources:$/m, `resources:\n  - ${file}`))
+      .withNewFile(`${folder}/${file}`, JSON.stringify(object));
+  }
+  return tree;
 }
 
 /** What became of its source and of that secret. */
