@@ -80,6 +80,13 @@ const table: readonly Known[] = [
       `The providers are not the ones of the plan. Make a new plan: dagger call plan --env ${environment}`,
   },
   {
+    // Charts are removed through a provider that waits for the access entries, of which a removed one waits for the charts.
+    pattern: /Error: Cycle: /,
+    advice: () =>
+      "Terraform finds no order for these changes in one go, so nothing was changed. Make them one after the other: what concerns " +
+      "the cluster and its access entries in one plan, charts that are removed (install_charts, modules) in another.",
+  },
+  {
     // A chart that is refused says "cluster unreachable", too.
     pattern: /client to provide credentials|Error: Unauthorized\b/,
     advice: ({ environment }) =>
