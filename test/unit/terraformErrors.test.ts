@@ -42,7 +42,7 @@ describe("a failed command", () => {
       "does not accept who asks. Either there is no access entry",
     ],
     ["Error: Unauthorized\n\n  with module.ghcr_secret[0]", "or the log-in's 15 minutes were over"],
-    ["Error: Cycle: module.eks.aws_eks_access_entry.this[\"a\"] (destroy), module.eks.output.x", "in one plan, charts"],
+    ['Error: Cycle: module.eks.aws_eks_access_entry.this["a"] (destroy), module.eks.output.x', "in one plan, charts"],
     ["Error: creating IAM Role (x): EntityAlreadyExists: Role with name x already exists.", "terraform import"],
   ])("%s", (output, advice) => {
     const text = explain(output);
