@@ -31,6 +31,8 @@ describe.skipIf(isMissing)("through a gateway", () => {
 
   const count = (answers: Record<string, number>) => Object.values(answers).reduce((sum, one) => sum + one, 0);
   const stepsOf = (tag: "v0.2.0" | "v0.9.2") => results[tag].steps.filter(({ phase }) => phase === "Progressing");
+  /** Flagger takes the traffic back a moment before it says Failed: that moment is no step. */
+  const faultySteps = () => stepsOf("v0.9.2").filter(({ weight }, index) => index === 0 || weight > 0);
   const lastOf = (tag: "v0.2.0" | "v0.9.2") => results[tag].steps.at(-1) as Step;
 
   it("a good version gets 20, 40 and 60 percent of the traffic, and then all of it", () => {
@@ -55,14 +57,14 @@ describe.skipIf(isMissing)("through a gateway", () => {
 
   it("a version that answers 500 goes no further than the first step, and back to nothing", () => {
     expect(results["v0.9.2"]).toMatchObject({ phase: "Failed", serves: "200 v0.2.0" });
-    expect(stepsOf("v0.9.2").map(({ weight }) => weight)).toEqual([0, 20]);
+    expect(faultySteps().map(({ weight }) => weight)).toEqual([0, 20]);
     expect(results["v0.9.2"].said.join("\n")).toMatch(/Halt .* success-rate 0\.00 < 99/);
     expect(lastOf("v0.9.2")).toMatchObject({ phase: "Failed", weight: 0 });
     expect(Object.keys(lastOf("v0.9.2").answers)).toEqual(["200 v0.2.0"]);
   });
 
   it("the users who met it are the step's share", () => {
-    const { "200 v0.2.0": good = 0, "500": bad = 0, ...others } = stepsOf("v0.9.2").at(-1)?.answers ?? {};
+    const { "200 v0.2.0": good = 0, "500": bad = 0, ...others } = faultySteps().at(-1)?.answers ?? {};
     expect(others).toEqual({});
     expect(Math.abs((100 * bad) / (good + bad) - 20)).toBeLessThan(5);
   });
