@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { EngineOrder } from "./test/sequencer.js";
@@ -9,12 +10,13 @@ const resolve = {
   alias: { "@dagger.io/dagger": fileURLToPath(new URL("pipeline/node_modules/@dagger.io/dagger", import.meta.url)) },
 };
 
-const unitFiles = readdirSync("test/unit")
+const here = fileURLToPath(new URL(".", import.meta.url));
+const unitFiles = readdirSync(join(here, "test/unit"), { encoding: "utf8", recursive: true })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => `test/unit/${name}`);
 
 /** Files that replace modules: others that shared these with them would get the replaced ones. */
-const replacesModules = (file: string) => readFileSync(file, "utf8").includes("vi.mock(");
+const replacesModules = (file: string) => readFileSync(join(here, file), "utf8").includes("vi.mock(");
 
 /**
  * Tests without an engine. They take seconds; what is beside them on the machine may make them slower. Most of a file's time is a

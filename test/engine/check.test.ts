@@ -383,10 +383,14 @@ describe("bump", () => {
     expect(stdout.match(/^[+-] .*$/gm)).toEqual(['-      tag: "v0.1.0"', '+      tag: "v0.2.0"']);
   });
 
-  // Other tags are in test/unit/tag.test.ts, and environments in moduleArguments.test.ts.
-  it("refuses a tag before anything starts", async () => {
-    const { exitCode, stderr } = await call("bump", "--env", "prod", "--tag", "0.2.0", "as-patch", "contents");
+  // Environments are in test/unit/moduleArguments.test.ts.
+  it.each([
+    [["--env", "prod", "--tag", "0.2.0"], "Did you mean v0.2.0?"],
+    [["--env", "prod", "--tag", "latest"], "names no version"],
+  ])("refuses %j before anything starts", async (args, message) => {
+    const { exitCode, stderr, seconds } = await call("bump", ...args, "as-patch", "contents");
     expect(exitCode).not.toBe(0);
-    expect(stderr).toContain("Did you mean v0.2.0?");
+    expect(stderr).toContain(message);
+    expect(seconds).toBeLessThan(20);
   });
 });

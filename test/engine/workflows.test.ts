@@ -48,6 +48,7 @@ async function runJob(place: string, env: Record<string, string>) {
 
 it.each([
   ["none", "", /The image tag is empty/],
+  ["one that moves", "latest", /names no version/],
   ["one with a command in it", 'v0.2.0"; touch /tmp/owned; "$(id)', /is not a version|is a whole reference/],
 ])("ci-integration refuses a tag before anything starts: %s", async (_, tag, reason) => {
   const env = { TAG: tag, USERNAME: "me", AWS_ROLE_ARN: ROLE, GHCR_PAT: "ghp_secret" };
