@@ -18,24 +18,27 @@ const unitFiles = readdirSync(join(here, "test/unit"), { encoding: "utf8", recur
 /** Files that replace modules: others that shared these with them would get the replaced ones. */
 const replacesModules = (file: string) => readFileSync(join(here, file), "utf8").includes("vi.mock(");
 
+/** Most of a file's time is a core's, and that of some is waiting. */
+const UNIT_WORKERS = availableParallelism() + 1;
+
 /**
- * Tests without an engine. They take seconds; what is beside them on the machine may make them slower. Most of a file's time is a
- * core's, and that of some is waiting. Files that share what they import take half of the processors' time (107 → 48 s on 2 cores).
+ * Tests without an engine. They take seconds; what is beside them on the machine may make them slower. Files that share what they import
+ * take half of the processors' time (107 → 48 s on 2 cores).
  */
 const unitProject = (name: string, include: string[], { isolate }: { isolate: boolean }) => ({
   resolve,
-  test: { name, include, isolate, maxWorkers: availableParallelism() + 1, testTimeout: 30_000, hookTimeout: 30_000 },
+  test: { name, include, isolate, maxWorkers: UNIT_WORKERS, testTimeout: 30_000, hookTimeout: 30_000 },
 });
 
-/** Tests with the real engine: groups one after the other, and in one as many files at the same time as `maxWorkers` says. */
-const engineProject = (name: string, groupOrder: number, maxWorkers: number) => ({
+/** Tests with the real engine: groups one after the other, and in one as many files at the same time as `workers` says. */
+const engineProject = (name: string, group: { order: number; workers: number }) => ({
   resolve,
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     globalSetup: ["test/engine/setup.ts"],
-    sequence: { groupOrder },
-    maxWorkers,
+    sequence: { groupOrder: group.order },
+    maxWorkers: group.workers,
     testTimeout: 480_000,
     hookTimeout: 3_600_000,
   },
@@ -52,12 +55,12 @@ export default defineConfig({
         { isolate: false },
       ),
       unitProject("unit-mocked", unitFiles.filter(replacesModules), { isolate: true }),
+      // They stop the engine that all others call, and half of their time is waiting: beside those that need none.
+      engineProject("host", { order: 0, workers: UNIT_WORKERS }),
       // Two files: while one waits for a rollout, the other has the machine.
-      engineProject("engine", 1, 2),
-      // They stop the engine that all others call.
-      engineProject("host", 2, 1),
+      engineProject("engine", { order: 1, workers: 2 }),
       // Flux, Flagger, git and two environments on nodes of their own: too long for every run.
-      engineProject("platform", 3, 1),
+      engineProject("platform", { order: 2, workers: 1 }),
     ],
   },
 });

@@ -20,6 +20,7 @@ Usage: ./daggerw engine <command>
 
   status          what daggerw would use and why, what is built, what runs, and the space it takes
   start           makes ready what daggerw would use, without running anything in it
+  build           downloads or builds what every call needs, and starts nothing: for a machine's image, or ahead of time
   terraform       builds what Terraform needs on the embedded engine: its providers, checkov and moto. Once; 30 minutes on
                   2 cores, 8 GB of memory, 10 GB of disk. Calls that need them, as plan and check-infra, do it by themselves
   simulator       builds the simulated AWS alone (moto), in a minute or two
@@ -126,6 +127,7 @@ async function start(context: Context): Promise<number> {
 }
 
 const builds = {
+  build: (context: Context) => build(context),
   terraform: (context: Context) => build(context, "simulator", "terraform"),
   simulator: (context: Context) => build(context, "simulator"),
   gitops: (context: Context) => build(context, "gitops"),
@@ -140,6 +142,7 @@ async function build(context: Context, ...groups: Group[]): Promise<number> {
   const { facts, choice } = await decide(context);
   context.say(describe(choice, facts));
   if (choice.cli === "embedded") await (await context.loadEmbedded()).build(...groups);
+  else if (groups.length === 0) await provide(choice, context);
   else context.say("There is nothing to build: this engine takes images and providers from their public registries.");
   return 0;
 }

@@ -20,7 +20,7 @@ export interface EmbeddedProvider {
   builtCli(): Promise<Pick<EmbeddedEngine, "cli" | "env"> | undefined>;
   /** The CLI for an engine elsewhere: builds it where it isn't built, and starts nothing. */
   buildCli(): Promise<Pick<EmbeddedEngine, "cli" | "env">>;
-  /** The same as ensure, with groups of parts that few calls need. */
+  /** Builds what is missing, with groups of parts that few calls need, and starts nothing. */
   build(...groups: Group[]): Promise<void>;
   /** What is built and what runs, as lines for a person. Changes nothing. */
   status(): Promise<string[]>;

@@ -18,7 +18,7 @@ import {
 } from "./engine.js";
 import { downloadAhead, isGoBuilt } from "./go.js";
 import type { GroupName } from "./images.js";
-import { mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
+import { images, mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
 import { hostFacts, isBuilt, preflight } from "./preflight.js";
 import { commonBuilds } from "./recipes/index.js";
 import { sdkContent } from "./sdk.js";
@@ -29,7 +29,7 @@ import { locked, say, seconds } from "./steps.js";
  * module's functions that is going to be made, which may need more than others.
  */
 export async function ensure(call?: Call) {
-  return await makeReady(call ? groupsFor(call) : [], `for \`${call?.name}\``);
+  return await makeReady(call ? groupsFor(call) : [], `for \`${call?.name}\``, buildAndStart);
 }
 
 /** The CLI if it is built, for what needs no engine. */
@@ -49,13 +49,13 @@ function missingShare(): number {
   return builds.filter((one) => !isGoBuilt(one)).length / builds.length;
 }
 
-/** The same as `ensure`, with groups that a person asks for. */
+/** Builds what is missing, with groups that a person asks for, and starts nothing. */
 export async function build(...names: GroupName[]): Promise<void> {
-  await makeReady(names, "as asked for");
-  for (const name of names) say(`In the mirror: ${partsOf(name)}.`);
+  await makeReady(names, "as asked for", buildOnly);
+  for (const name of names) say(`Built: ${partsOf(name)}.`);
 }
 
-async function makeReady(groups: GroupName[], why: string) {
+async function makeReady<T>(groups: GroupName[], why: string, finish: () => Promise<T>): Promise<T> {
   noteCall("prepares");
   const missing = missingShare();
   const fresh = missing > 0;
@@ -72,17 +72,28 @@ async function makeReady(groups: GroupName[], why: string) {
   try {
     // Outside of the lock: calls that need nothing of it must not wait for it.
     for (const name of groups) await buildGroup(name, why);
-    const engine = await locked("embedded", buildAndStart);
+    const result = await locked("embedded", finish);
     if (fresh) say(`All is ready after ${seconds(Date.now() - started)}; from now on it takes seconds.`);
-    return engine;
+    return result;
   } finally {
     endDownloads();
   }
 }
 
-async function buildAndStart() {
+async function engineParts() {
   const [binaries, root] = await Promise.all([engineBinaries(), engineRoot()]);
-  const sdk = await sdkContent();
+  return { binaries, root, sdk: await sdkContent() };
+}
+
+async function buildOnly() {
+  await engineParts();
+  // One that runs would go on with images that are no more.
+  if (runningMirror()) await startMirror();
+  else await images();
+}
+
+async function buildAndStart() {
+  const { binaries, root, sdk } = await engineParts();
   await startEngine({ binaries, root, sdk, mirror: await startMirror() });
   const pid = runningEngine();
   noteCall("runs");

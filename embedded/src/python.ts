@@ -1,13 +1,13 @@
 // Commands from Python packages, installed by pip from its index. Each folder in embedded/python pins every version and its
 // hashes in requirements.txt. Python and pip are Debian's, but run outside of their root: so pip finds the host's settings,
 // certificates and folders where they are, and nothing has to be installed on the host.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { arch } from "node:os";
 import { dirname, join } from "node:path";
 import { cache, embeddedDir } from "./cache.js";
 import { debianRoot } from "./debian.js";
 import { keyOf } from "./images.js";
-import { $, glob } from "./shell.js";
+import { $ } from "./shell.js";
 import { built, builtPath } from "./steps.js";
 
 /** trixie's. */
@@ -35,10 +35,11 @@ export async function pythonPackages(name: string): Promise<string> {
       detail("Debian's Python");
       const root = await pythonRoot();
       const to = join(outDir, "packages");
-      const [pip] = await glob("pip-*.whl", { cwd: join(root, "usr/share/python-wheels"), absolute: true });
+      const wheels = join(root, "usr/share/python-wheels");
+      const pip = readdirSync(wheels).find((name) => /^pip-.*\.whl$/.test(name)) ?? "";
       detail("downloading and installing");
       const options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--target", to];
-      await run(root, [`${pip}/pip`, "install", "--quiet", ...options, "-r", requirementsOf(name)]);
+      await run(root, [join(wheels, pip, "pip"), "install", "--quiet", ...options, "-r", requirementsOf(name)]);
       detail("compiling");
       await compile(root, to, packagesPath);
     },

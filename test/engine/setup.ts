@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { repository } from "./daggerw.js";
 
 /** Terraform's providers take half an hour more: their tests are skipped without them (providers.ts). */
-const NEEDED = [["version"], ["engine", "simulator"], ["engine", "gitops"]];
+const NEEDED = ["build", "simulator", "gitops"];
 
 export default function setup() {
-  for (const args of NEEDED)
-    execFileSync(join(repository, "daggerw"), args, { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
+  for (const command of NEEDED)
+    execFileSync(join(repository, "daggerw"), ["engine", command], {
+      cwd: repository,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
 }
