@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { lintChart, renderChart, renderVariants } from "../../pipeline/src/chart.js";
 import { check } from "../../pipeline/src/check.js";
 import { environment } from "../../pipeline/src/environments.js";
-import { type Changes, copyWith } from "./copyWith.js";
+import { type Changes, copyWith, sourceWith } from "./copyWith.js";
 import { call, repository } from "./daggerw.js";
 import { openSession } from "./session.js";
 
@@ -21,11 +21,9 @@ beforeAll(async () => {
 
 afterAll(() => closeSession?.());
 
-const copied = (changes: Changes) => dag.host().directory(copyWith(changes));
-
 /** The message with which work on a faulty copy fails. */
 async function failure(work: (source: Directory) => Promise<unknown>, changes: Changes) {
-  const result = await work(copied(changes)).then(String, (error: Error) => error);
+  const result = await work(sourceWith(changes)).then(String, (error: Error) => error);
   if (!(result instanceof Error)) throw new Error(`it passed: ${result}`);
   return result.message;
 }
@@ -329,7 +327,7 @@ describe("render", () => {
 
   it("makes new pods for a changed autoscaling, and none for another version of the chart", async () => {
     const podsWith = async (changes: Changes) => {
-      const documents = parseAllDocuments(await rendered(copied(changes))).map((document) => document.toJS());
+      const documents = parseAllDocuments(await rendered(sourceWith(changes))).map((document) => document.toJS());
       const { metadata, spec } = documents.find((object) => object?.kind === "Deployment");
       return { chart: metadata.labels["helm.sh/chart"], pods: spec.template };
     };
@@ -347,7 +345,7 @@ describe("render", () => {
   it("keeps texts that YAML could take for something else", async () => {
     const annotations = '    podAnnotations: {a: "on", b: "0755", c: "1:20"}\n';
     const manifests = await rendered(
-      copied({ [release]: (text) => text.replace("    autoscaling:", `${annotations}    autoscaling:`) }),
+      sourceWith({ [release]: (text) => text.replace("    autoscaling:", `${annotations}    autoscaling:`) }),
     );
     for (const line of ['a: "on"', 'b: "0755"', 'c: "1:20"']) expect(manifests).toContain(line);
   });
@@ -360,7 +358,7 @@ describe("render", () => {
     canary:
       provider: gatewayapi:v1
       gateway: {refs: [{name: "81007", namespace: "81008"}]}`;
-    const source = copied({ [release]: (text) => text.replace("canary:", named) });
+    const source = sourceWith({ [release]: (text) => text.replace("canary:", named) });
     const entry = { ...environment("dev"), helmRelease: "81001", namespace: "81002" };
     const manifests = await (await renderChart(source, entry)).contents();
     for (const number of "12345678") expect(manifests).toContain(`: "8100${number}"`);

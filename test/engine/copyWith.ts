@@ -2,28 +2,39 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Directory, dag } from "@dagger.io/dagger";
 import { temporaryFolder } from "../unit/temporary.js";
 import { repository } from "./daggerw.js";
 
 /** By a file's path, what becomes of its text: another one, or none (the file is removed); a new file's text is "". */
 export type Changes = Record<string, (text: string) => string | undefined>;
 
-/** A copy of the repository's files for --source, removed after the test file. */
-export function copyWith(changes: Changes): string {
-  const copy = temporaryFolder();
-  const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: repository, encoding: "utf8" })
+/** The repository's files that are of use in a copy. */
+const sourceFiles = () =>
+  execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: repository, encoding: "utf8" })
     .split("\n")
     .filter((name) =>
       /^(appManifests|clusters|terraform|\.github|test\/app|pipeline\/node|embedded\/engine|daggerw|\.ci)/.test(name),
     );
+
+/** What each changed file holds then. */
+const changed = (files: string[], changes: Changes) =>
+  Object.entries(changes).map(([file, change]) => {
+    const before = files.includes(file) ? readFileSync(join(repository, file), "utf8") : "";
+    const after = change(before);
+    if (after === before) throw new Error(`the test's change of ${file} changes nothing`);
+    return { file, after };
+  });
+
+/** A copy of the repository's files for --source, removed after the test file. */
+export function copyWith(changes: Changes): string {
+  const copy = temporaryFolder();
+  const files = sourceFiles();
   for (const file of files) {
     mkdirSync(dirname(join(copy, file)), { recursive: true });
     cpSync(join(repository, file), join(copy, file));
   }
-  for (const [file, change] of Object.entries(changes)) {
-    const before = files.includes(file) ? readFileSync(join(copy, file), "utf8") : "";
-    const after = change(before);
-    if (after === before) throw new Error(`the test's change of ${file} changes nothing`);
+  for (const { file, after } of changed(files, changes)) {
     if (after === undefined) {
       rmSync(join(copy, file));
       continue;
@@ -32,4 +43,16 @@ export function copyWith(changes: Changes): string {
     writeFileSync(join(copy, file), after);
   }
   return copy;
+}
+
+/** The one copy that a session's sources are made from: to look for these files in the repository takes the engine seconds. */
+let unchanged: string | undefined;
+
+/** The same in a session, where the engine makes the changes. */
+export function sourceWith(changes: Changes): Directory {
+  unchanged ??= copyWith({});
+  let source = dag.host().directory(unchanged);
+  for (const { file, after } of changed(sourceFiles(), changes))
+    source = after === undefined ? source.withoutFile(file) : source.withNewFile(file, after);
+  return source;
 }
