@@ -10,12 +10,12 @@ export const order = [
   "terraform.test.ts",
   "ciFaults.test.ts",
   "scenarios.test.ts",
-  "act.test.ts",
   "cluster.test.ts",
   "interrupt.test.ts",
   "check.test.ts",
   "ci.test.ts",
   "registry.test.ts",
+  "act.test.ts",
   "workflows.test.ts",
   "functions.test.ts",
 ];

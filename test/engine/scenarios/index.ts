@@ -73,12 +73,13 @@ export class HelloworldInfrastructure {
     };
     const wrong = { ...registry, password: dag.setSecret("wrong", "wrong-password-1234") };
     const extend = (node: Container) => node.withEnvVariable("TOKEN_WEBHOOK", "/nowhere.yaml");
+    const endedNode = startCluster({ extend, log }).then(() => "started", textOf);
     return JSON.stringify({
-      "ended node": await startCluster({ extend, log }).then(() => "started", textOf),
       "no secret": await attempt(undefined, "v0.1.0"),
       "wrong password": await attempt(wrong, "v0.2.0"),
       "no such tag": await attempt(registry, "v7.0.0"),
       good: await attempt(registry, "v0.1.0"),
+      "ended node": await endedNode,
     });
   }
 
