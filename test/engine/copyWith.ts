@@ -1,6 +1,6 @@
 // Faulty copies of this repository. Not in daggerw.ts: the bench uses that without a test runner.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Directory, dag } from "@dagger.io/dagger";
 import { temporaryFolder } from "../unit/temporary.js";
@@ -18,9 +18,10 @@ const sourceFiles = () =>
     );
 
 /** What each changed file holds then. */
-const changed = (files: string[], changes: Changes) =>
+const changed = (changes: Changes) =>
   Object.entries(changes).map(([file, change]) => {
-    const before = files.includes(file) ? readFileSync(join(repository, file), "utf8") : "";
+    const path = join(repository, file);
+    const before = existsSync(path) ? readFileSync(path, "utf8") : "";
     const after = change(before);
     if (after === before) throw new Error(`the test's change of ${file} changes nothing`);
     return { file, after };
@@ -29,12 +30,11 @@ const changed = (files: string[], changes: Changes) =>
 /** A copy of the repository's files for --source, removed after the test file. */
 export function copyWith(changes: Changes): string {
   const copy = temporaryFolder();
-  const files = sourceFiles();
-  for (const file of files) {
+  for (const file of sourceFiles()) {
     mkdirSync(dirname(join(copy, file)), { recursive: true });
     cpSync(join(repository, file), join(copy, file));
   }
-  for (const { file, after } of changed(files, changes)) {
+  for (const { file, after } of changed(changes)) {
     if (after === undefined) {
       rmSync(join(copy, file));
       continue;
@@ -52,7 +52,7 @@ let unchanged: string | undefined;
 export function sourceWith(changes: Changes): Directory {
   unchanged ??= copyWith({});
   let source = dag.host().directory(unchanged);
-  for (const { file, after } of changed(sourceFiles(), changes))
+  for (const { file, after } of changed(changes))
     source = after === undefined ? source.withoutFile(file) : source.withNewFile(file, after);
   return source;
 }
