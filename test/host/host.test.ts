@@ -1,5 +1,4 @@
-// The embedded engine changes nothing on the host outside its cache folder: the same before, during and after it runs, also when it
-// is killed.
+// The embedded engine changes nothing on the host outside its cache folder: the same before, during and after it runs.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
@@ -47,14 +46,11 @@ const [state, kept] = [cacheOf("engine-state"), cacheOf("tmp", "engine-state")];
 const { choice } = await decide({ root: repository, cache: cacheOf(), say: console.error });
 
 describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
-  let before: ReturnType<typeof host> & ReturnType<typeof network>;
-
   // With an empty cache: an engine that is killed costs it, and the next run of all tests would have to fill it.
   beforeAll(async () => {
     await daggerw(["engine", "stop"]);
     await rm(kept, { recursive: true, force: true });
     if (existsSync(state)) await rename(state, kept);
-    before = { ...host(), ...network() };
   });
   afterAll(async () => {
     await daggerw(["engine", "stop"]);
@@ -63,7 +59,8 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
     await rename(kept, state);
   });
 
-  it("leaves the host's files, a user's home, mounts and DNS as they were", async () => {
+  it("leaves the host's files, a user's home, mounts and DNS as they were, and its network too once it has stopped", async () => {
+    const before = { ...host(), ...network() };
     expect(before.rules.filter((rule) => rule.includes("CNI-"))).toEqual([]);
 
     expect(await daggerw(["engine", "start"])).toMatchObject({ exitCode: 0 });
@@ -72,9 +69,18 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
     expect(await daggerw(["-s", "call", ...bump], env)).toMatchObject({ exitCode: 0 });
     expect(readdirSync(home)).toEqual([]);
     expect(host()).toEqual({ files: before.files, mounts: before.mounts, resolver: before.resolver });
+
+    // As cron and `su` without `-` leave it: chroot is in /usr/sbin.
+    const PATH = process.env.PATH?.split(":")
+      .filter((folder) => !folder.includes("sbin"))
+      .join(":");
+    await daggerw(["engine", "stop"], { PATH });
+    expect({ ...host(), ...network() }).toEqual(before);
   }, 300_000);
 
   it("ends a call in whose middle it is killed, takes all that it started with it, and is there for the next", async () => {
+    const before = network();
+    await daggerw(["engine", "start"]);
     const running = start(["--progress=plain", "call", "test-chart"]);
     await running.says("together: lint chart, cluster");
     process.kill(runningEngine() as number, "SIGKILL");
@@ -86,14 +92,7 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
     const next = await daggerw(["-s", "core", "default-platform"]);
     expect(next.stderr).toMatch(/✔ start the engine, .*: the one before was killed, and its cache is emptied first/);
     expect(next.exitCode, next.stderr).toBe(0);
+    await daggerw(["engine", "stop"]);
+    expect(network()).toEqual(before);
   }, 900_000);
-
-  it("leaves the network as it was, too, once it has stopped", async () => {
-    // As cron and `su` without `-` leave it: chroot is in /usr/sbin.
-    const PATH = process.env.PATH?.split(":")
-      .filter((folder) => !folder.includes("sbin"))
-      .join(":");
-    await daggerw(["engine", "stop"], { PATH });
-    expect({ ...host(), ...network() }).toEqual(before);
-  }, 300_000);
 });
