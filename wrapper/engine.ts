@@ -26,13 +26,14 @@ Usage: ./daggerw engine <command>
   simulator       builds the simulated AWS alone (moto), in a minute or two
   gitops          builds what a cluster with Flux needs on the embedded engine: Flux, Flagger, Prometheus and what belongs to
                   them. Once; 8 minutes on 2 cores. Calls that need them do it by themselves
-  addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; 15 minutes
+  addons          builds what a cluster may have besides: kube-router, External Secrets and Traefik. Once; up to half an hour
+                  on 2 cores
   stop            stops the embedded engine and its image registry
   remove [--yes]  stops them and removes all that daggerw made in its cache folder (--yes: without asking)
 
 Which CLI and engine it uses, in this order:
   1. the engine that _EXPERIMENTAL_DAGGER_RUNNER_HOST names
-  2. Docker, or podman, finch, nerdctl, or Apple's container, if its daemon answers
+  2. Docker, Apple's container, podman, finch or nerdctl: the first whose daemon answers
      For both: the \`dagger\` on PATH if its version fits dagger.json, else the official CLI, downloaded once and verified
   3. the embedded engine, made on this machine from source (Linux, root, Go)
 

@@ -63,7 +63,7 @@ const groups: Record<GroupName, Group> = {
   simulator: {
     functions: ["test-infra"],
     parts: "moto, the simulated AWS",
-    time: () => "a few minutes",
+    time: () => "a minute or two",
     python: "moto",
   },
   /** What runs in a cluster that is a whole platform. */

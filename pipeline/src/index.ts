@@ -121,7 +121,7 @@ export class HelloworldInfrastructure {
    * Lints the chart strictly, with its default values, with each file of appManifests/ci and with the values of each
    * environment.
    *
-   * Example: dagger call lint-chart
+   * Returns a line with the number of sets. Fails with every failure: which values, and Helm's words. Example: dagger call lint-chart
    */
   @func()
   async lintChart(): Promise<string> {
@@ -131,7 +131,7 @@ export class HelloworldInfrastructure {
   /**
    * The manifests exactly as Flux would apply them in an environment.
    *
-   * Example: dagger call render --env prod contents
+   * Returns a file, <env>.yaml. Fails with Helm's words when the chart does not render. Example: dagger call render --env prod contents
    * @param env local, dev or prod
    * @param tag the image's tag, as v0.2.0, instead of the one in the environment's release file
    */
@@ -158,6 +158,8 @@ export class HelloworldInfrastructure {
   /**
    * Deploys a tag with Helm and waits until it is out; ends early with the cause when its pods can't come good. Refuses an
    * environment that Flux brings out from git: there `ci`, `promote` and `rollback` do.
+   *
+   * Returns the report in Markdown.
    *
    * Example: dagger call deploy --env dev --tag v0.2.0 --kubeconfig file:$HOME/.kube/config
    * @param env local, dev or prod; local is a cluster of your own, by a kubeconfig with an address that other machines reach
@@ -201,6 +203,9 @@ export class HelloworldInfrastructure {
 
   /**
    * Checks a running application through a port-forward to port 8080: status, body, time, and that the given version answers.
+   *
+   * Returns a line, as "HTTP 200 from v0.2.0 in 37 ms on port 8080". Fails when /healthz, /readyz or / do not answer well, when /
+   * takes more than 2 s, and when another version answers.
    *
    * Example: dagger call end-to-end --env dev --kubeconfig file:$HOME/.kube/config
    * @param env local, dev or prod; local is a cluster of your own, by a kubeconfig with an address that other machines reach
@@ -323,6 +328,8 @@ export class HelloworldInfrastructure {
    * With --git-token it commits the change to the repository that Flux follows instead, and leaves the working tree alone: so a
    * `ci` is finished whose last push failed. A file that has the tag already gets no
    * commit, unless a proof is given and there is none yet.
+   *
+   * Returns the change set; with --git-token an empty one.
    *
    * Example: dagger call bump --env prod --tag v0.2.0
    * Example: dagger call bump --env prod --tag v0.2.0 --passed-on dev --image-digest sha256:… --git-token env:GITHUB_TOKEN
@@ -447,7 +454,8 @@ export class HelloworldInfrastructure {
    * @param env prod or dev
    * @param gitToken a token that may write the repository's contents
    * @param tag where to go back to, when it is not the tag before: one that the release file has had
-   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked, with AWS credentials
+   * @param kubeconfig the cluster's kubeconfig, with a token rather than an exec plugin; default: EKS is asked where there are AWS
+   *   credentials, and with neither nothing is waited for
    * @param gitUsername the account of the token, where it is not GitHub's
    * @param gitAuthor who makes the commit, as "Name <address>"; default: the pipeline
    * @param runId what the commit calls this run
@@ -484,11 +492,13 @@ export class HelloworldInfrastructure {
    * and get its kubeconfig in another:
    *
    *   dagger call cluster up --ports 6443:6443
-   *   dagger call kubeconfig plaintext > kubeconfig
+   *   dagger call -s kubeconfig plaintext > ../kubeconfig
    *
    * With a name it may be ended and started again, also after the engine was: it goes on with its objects, images and volumes.
    *
    *   dagger call cluster --name mine up --ports 6443:6443
+   *
+   * Returns the service, with the Kubernetes API on port 6443.
    *
    * @param name under which what it has is kept on this engine, until `remove-cluster`
    */
@@ -505,6 +515,8 @@ export class HelloworldInfrastructure {
   /**
    * Removes what a cluster with a name has kept. Refuses it while the cluster runs.
    *
+   * Returns a line: that it is removed, or that there was none.
+   *
    * Example: dagger call remove-cluster --name mine
    * @param name as it was given to `cluster`
    */
@@ -516,6 +528,8 @@ export class HelloworldInfrastructure {
   /**
    * The administrator's kubeconfig of the cluster that `cluster` started last; leads to 127.0.0.1:6443. Or the one of an
    * environment's EKS cluster, with a token that holds for 15 minutes and is made without the aws command.
+   *
+   * Returns a secret. Fails when no cluster has been started here, or EKS has none of that name.
    *
    * Example: dagger call kubeconfig plaintext > ../kubeconfig
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" kubeconfig --env dev plaintext > ../kubeconfig
@@ -574,6 +588,8 @@ export class HelloworldInfrastructure {
    * Makes or renews `ghcr-secret`, with which an environment's nodes pull the image, after it has been seen that the token can
    * pull the image of the environment's release file.
    *
+   * Returns a line. Fails, and changes nothing, when the token can't pull, or when External Secrets makes the secret.
+   *
    * Example: dagger call ghcr-secret --env dev --registry-username me --registry-password env:GHCR_PAT --kubeconfig file:kubeconfig
    * @param env dev or prod
    * @param registryUsername the account that the token belongs to
@@ -596,9 +612,9 @@ export class HelloworldInfrastructure {
 
   /**
    * Plans an environment's infrastructure, and changes nothing. Gives a folder, which `apply` takes as a whole: plan.tfplan (holds
-   * secret values), about.json (of which environment, account and commit it is), plan.json (without secret values) and summary.md,
-   * which is printed too: what is created, changed, replaced and destroyed, by module, with a warning for each stateful thing that
-   * would be lost.
+   * secret values), about.json (environment, account, hashes of the Terraform code and of the plan file), plan.json (without secret
+   * values) and summary.md, which is printed too: what is created, changed, replaced and destroyed, by module, with a warning for
+   * each stateful thing that would be lost.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" plan --env dev export --path plan
    * @param env dev or prod
@@ -616,8 +632,11 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * Applies exactly a plan that was made and reviewed before. Refuses it when it is of another environment, account or commit,
-   * when the state has changed since, or when it replaces a cluster whose deletion protection is on.
+   * Applies exactly a plan that was made and reviewed before. Refuses it when it is of another environment, account or state
+   * of the Terraform code, when the state has changed since, or when it replaces a cluster whose deletion protection is on. What an
+   * apply that fails has made is in the state; one that its bucket refuses is kept for `rescued-state`.
+   *
+   * Returns what was applied, in Markdown.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" apply --env dev --plan plan
    * @param env dev or prod
@@ -635,6 +654,8 @@ export class HelloworldInfrastructure {
    * controllers made first, while they still run, then controllers, nodes, cluster, network. Refused while deletion protection is
    * on (prod): apply a plan with `--vars deletion_protection=false` before, and give the same to `destroy`.
    *
+   * Returns the report in Markdown.
+   *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" destroy --env dev
    * @param env dev or prod
    * @param confirm the environment's name once more; prod demands it
@@ -651,6 +672,8 @@ export class HelloworldInfrastructure {
    * Says what in AWS differs from what Terraform left there, and changes nothing. Exit code, as Terraform's: 0 nothing, 2 drift,
    * 1 an error.
    *
+   * Returns a line when there is none. Fails with what differs, in Markdown.
+   *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" drift --env prod
    * @param env dev or prod
    * @param vars more Terraform variables, as they were applied; lists and objects only by --var-file
@@ -664,7 +687,8 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * The outputs of an environment's infrastructure as JSON, without sensitive ones; or one of them as it is.
+   * The outputs of an environment's infrastructure as JSON, without sensitive ones; or one of them as it is. Fails with the names that
+   * there are, when there is none of that name.
    *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" outputs --env dev --name cluster_name
    * @param env dev or prod
@@ -679,6 +703,8 @@ export class HelloworldInfrastructure {
    * Frees the lock of an environment's state that a dead run left behind. Nothing does this by itself: see first that the
    * owner, which the failed call named, no longer works.
    *
+   * Returns a line. Fails when the state is not locked, or by another id.
+   *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" force-unlock --env dev --lock-id 6f0d2c3e-1b7a-4c55-9a3e-0f7d7f2b9c11
    * @param env dev or prod
    * @param lockId the lock's id, a UUID
@@ -690,7 +716,7 @@ export class HelloworldInfrastructure {
   }
 
   /**
-   * The state that the last failed apply could not write to its bucket, if there is one on this engine. `push-state` puts it
+   * The state that the last failed apply could not write to its bucket; fails when there is none on this engine. `push-state` puts it
    * back. The progress names the older ones that it has replaced, which are kept too.
    *
    * Example: dagger call rescued-state --env dev export --path errored.tfstate
@@ -719,6 +745,8 @@ export class HelloworldInfrastructure {
    * roles of CI (OIDC). Run again, it applies what has changed in terraform/stacks/account, with the same variables: what is not given
    * becomes the default again.
    *
+   * Returns what was applied, and the commands that tell GitHub of CI's roles, in Markdown.
+   *
    * Example: dagger call --aws-credentials cmd:"aws configure export-credentials" bootstrap --vars github_organization=my-organization
    * @param vars Terraform variables of the stack, as github_organization=my-organization; lists and objects only by --var-file
    * @param varFile more of them, as a .tfvars file
@@ -732,7 +760,7 @@ export class HelloworldInfrastructure {
   /**
    * Validates the Terraform stacks, and every module by itself, against the schemas of the real providers. Needs no account.
    *
-   * Example: dagger call validate
+   * Returns a line with their number. Fails with every fault: file, line, what. Example: dagger call validate
    */
   @func()
   async validate(): Promise<string> {
@@ -742,7 +770,7 @@ export class HelloworldInfrastructure {
   /**
    * Brings the Terraform code into Terraform's own format. The CLI shows the change and asks before it applies it.
    *
-   * Example: dagger call fmt
+   * Returns the change set. Example: dagger call fmt
    */
   @func()
   async fmt(): Promise<Changeset> {
