@@ -32,14 +32,15 @@ export interface CanaryOptions {
 export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Promise<void> {
   const { namespace, name, timeoutSeconds, log, clock = realClock } = options;
   let ask = options.askForAnalysis;
-  const end = clock.now() + timeoutSeconds * 1000;
-  let last = { text: "", state: "", since: clock.now() };
+  const since = clock.now();
+  const end = since + timeoutSeconds * 1000;
+  let last = { text: "", state: "", since };
   let unready: readonly string[] = [];
   const poll = async () => {
     const { canary, view, state } = await look(api, options);
     const now = clock.now();
-    const since = state === last.state ? last.since : now;
-    const seen = { ...view, unchangedSeconds: (now - since) / 1000 };
+    const unchangedSince = state === last.state ? last.since : now;
+    const seen = { ...view, unchangedSeconds: (now - unchangedSince) / 1000 };
     if (ask && canary && isPassedOver(canary, seen)) {
       if (await ask(canary)) ask = undefined;
       return undefined;
@@ -48,10 +49,10 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
       ? judgeCanary(canary, seen)
       : { arrived: false, text: "is not there yet", trouble: undefined };
     if (text !== last.text) log(`Canary ${namespace}/${name}: ${text}`);
-    last = { text, state, since };
-    if (arrived) return (await lookAtRollout(api, primaryOf(options))).result && true;
+    last = { text, state, since: unchangedSince };
+    if (arrived) return (await lookAtRollout(api, { ...primaryOf(options), since })).result && true;
     if (trouble?.bearableSeconds === 0) throw failure(withPods(trouble, unready));
-    const pods = await lookAtRollout(api, { namespace, deployment: name, clock });
+    const pods = await lookAtRollout(api, { namespace, deployment: name, since, clock });
     unready = pods.unready ?? unready;
     return undefined;
   };

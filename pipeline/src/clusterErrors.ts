@@ -77,7 +77,11 @@ function refused(status: number, failed: string, said: string, target: Kubeconfi
 }
 
 function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "number" ? error.code : undefined;
+  if (!(error instanceof Error)) return undefined;
+  if ("code" in error && typeof error.code === "number") return error.code;
+  // What ws says when a port-forward is refused: without the body, which has the API server's reason.
+  const [, status] = /^Unexpected server response: (\d{3})$/.exec(error.message) ?? [];
+  return status ? Number(status) : undefined;
 }
 
 /** The API server's own words: its errors are `Status` objects, which the client library gives as text or as data. */

@@ -8,6 +8,7 @@ import { API, type GitRepository, type HelmRelease, type Kustomization, shortRev
 import { type IgnoreRule, ignoredPaths } from "./ignoreRules.js";
 import { images } from "./images.js";
 import type { Cluster, ClusterObject } from "./kubernetes.js";
+import { networkProblem } from "./probe.js";
 import { objectsIn } from "./yamlFile.js";
 
 /** An object as Flux applies it. */
@@ -37,6 +38,7 @@ const TRANSFORMATIONS = [
   "components",
   "decryption",
   "images",
+  "kubeConfig",
   "namePrefix",
   "nameSuffix",
   "patches",
@@ -62,7 +64,13 @@ export async function ofKustomization(api: Cluster, kustomization: Kustomization
   const artifact = await artifactOf(api, kustomization);
   if (!artifact?.url) return nothing(what, "is not compared: Flux has fetched nothing for it yet");
   const { revision } = artifact;
-  const built = await build(await download(api, artifact), spec.path ?? ".", what);
+  const path = spec.path ?? ".";
+  const built = await build(await download(api, artifact), path, what);
+  if (!built)
+    return nothing(
+      what,
+      `is not compared: ${path} has no kustomization.yaml, and what Flux makes in its place is not known here`,
+    );
   const rules = spec.ignore ?? [];
   const objects = built
     .filter(({ metadata }) => !isExcluded(metadata?.annotations) && !isExcluded(metadata?.labels))
@@ -94,7 +102,8 @@ const DOWNLOAD_MS = 60_000;
 async function download(api: Cluster, { url = "", digest }: { url?: string; digest?: string }): Promise<Buffer> {
   const { hostname, port, pathname } = new URL(url);
   const [service = "", namespace = ""] = hostname.split(".");
-  const forward = await api.portForward(namespace, service, Number(port) || 80);
+  const words: string[] = [];
+  const forward = await api.portForward(namespace, service, Number(port) || 80, { log: (line) => words.push(line) });
   const signal = AbortSignal.timeout(DOWNLOAD_MS);
   try {
     const answer = await fetch(`${forward.url}${pathname}`, { signal });
@@ -105,6 +114,9 @@ async function download(api: Cluster, { url = "", digest }: { url?: string; dige
       throw new Error(`Flux's artifact ${pathname} is not the one of its digest: ${hash} instead of ${digest}.`);
     return content;
   } catch (error) {
+    // fetch's own error says that it failed, and why in its cause; what the way to the pod met says more.
+    if (!signal.aborted && error instanceof TypeError)
+      throw new Error([networkProblem(error, url).message, ...new Set(words)].join("\n"), { cause: error });
     if (!signal.aborted) throw error;
     throw new Error(
       `${service} has not given Flux's artifact ${pathname} within ${DOWNLOAD_MS / 1000} s. Next: kubectl -n ${namespace} get pods`,
@@ -114,17 +126,23 @@ async function download(api: Cluster, { url = "", digest }: { url?: string; dige
   }
 }
 
-/** Runs kustomize on a folder of an artifact (.tar.gz). */
-async function build(artifact: Buffer, path: string, what: string): Promise<ClusterObject[]> {
+/** The exit code for a folder without a kustomization. */
+const NO_KUSTOMIZATION = 64;
+/** As kustomize-controller does, whose folders may name files anywhere in the artifact. */
+const BUILD = `mkdir /tmp/tree && tar -xzf artifact.tar.gz -C /tmp/tree --no-same-owner && cd /tmp/tree || exit
+found=$(find "$1" -maxdepth 1 '(' -name kustomization.yaml -o -name kustomization.yml -o -name Kustomization ')') || exit
+[ -n "$found" ] || exit ${NO_KUSTOMIZATION}
+exec kubectl kustomize "$1" --load-restrictor LoadRestrictionsNone`;
+
+/** Runs kustomize on a folder of an artifact (.tar.gz); nothing where the folder has no kustomization. */
+async function build(artifact: Buffer, path: string, what: string): Promise<ClusterObject[] | undefined> {
   const container = dag
     .container()
     .from(images.node)
     .withDirectory("/artifact", await folderWith("artifact.tar.gz", artifact))
     .withWorkdir("/artifact");
-  // As kustomize-controller does, whose folders may name files anywhere in the artifact.
-  const script =
-    'mkdir /tmp/tree && tar -xzf artifact.tar.gz -C /tmp/tree --no-same-owner && cd /tmp/tree && exec kubectl kustomize "$1" --load-restrictor LoadRestrictionsNone';
-  const { code, stdout, stderr } = await execQuietly(container, ["sh", "-c", script, "sh", path]);
+  const { code, stdout, stderr } = await execQuietly(container, ["sh", "-c", BUILD, "sh", path]);
+  if (code === NO_KUSTOMIZATION) return undefined;
   if (code !== 0) throw new Error(`kustomize can't build ${path} of ${what}:\n${stderr.trim()}`);
   return objectsIn(stdout);
 }
@@ -158,6 +176,8 @@ const HELM_CONTROLLER = "helm-controller";
 export async function ofHelmRelease(api: Cluster, release: HelmRelease): Promise<DesiredState> {
   const { namespace, name } = named(release);
   const what = `HelmRelease ${namespace}/${name}`;
+  if (release.spec && "kubeConfig" in release.spec)
+    return nothing(what, "is not compared: it is for another cluster, by spec.kubeConfig");
   const history = release.status?.history ?? [];
   const deployed = history.find(({ status }) => status === "deployed");
   if (!deployed?.name) return nothing(what, "is not compared: it has no release that is deployed");
@@ -167,7 +187,7 @@ export async function ofHelmRelease(api: Cluster, release: HelmRelease): Promise
   const annotations = { "meta.helm.sh/release-name": deployed.name, "meta.helm.sh/release-namespace": home };
   const ofHelm = { labels: { "app.kubernetes.io/managed-by": "Helm" }, annotations };
   const objects = manifest
-    .filter(({ metadata }) => metadata?.annotations?.["helm.toolkit.fluxcd.io/driftDetection"] !== "disabled")
+    .filter(({ metadata }) => !isUnwatched(metadata?.annotations) && !isUnwatched(metadata?.labels))
     .map(async (object) => desired(await housed(api, withMetadata(object, ofHelm), home), HELM_CONTROLLER, rules));
   return {
     from: `${what} at revision ${deployed.version}`,
@@ -180,6 +200,10 @@ export async function ofHelmRelease(api: Cluster, release: HelmRelease): Promise
     ],
   };
 }
+
+/** An object whose fields helm-controller does not put back: its annotation says so, or its label. */
+const isUnwatched = (marks: Readonly<Record<string, string>> = {}) =>
+  marks["helm.toolkit.fluxcd.io/driftDetection"] === "disabled";
 
 /** Helm keeps each release in a Secret: as JSON, packed by gzip, in base64, which the Secret has in base64 once more. */
 async function storedManifest(

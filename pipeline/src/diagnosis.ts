@@ -460,11 +460,15 @@ function neverReady(subject: PodCase): Finding | undefined {
     if (container.ready || !since) continue;
     const spec = containerSpec(pod, container.name);
     const running = secondsBetween(since, now);
-    const startup = container.started ? 0 : secondsToStart(spec);
-    if (running <= patience.readyWithinSeconds + startup + (spec?.readinessProbe?.initialDelaySeconds ?? 0)) continue;
     const failures = events.filter(
       ({ reason, message }) => reason === "Unhealthy" && /^(Readiness|Startup) probe/.test(message ?? ""),
     );
+    const ready = secondsToStart(spec) > 0 && container.started ? firstReadinessFailure(failures, since) : undefined;
+    const allowed =
+      ready === undefined
+        ? secondsToStart(spec) + (spec?.readinessProbe?.initialDelaySeconds ?? 0)
+        : running - secondsBetween(ready, now);
+    if (running <= patience.readyWithinSeconds + allowed) continue;
     const last = failures.sort((a, b) => eventTime(a) - eventTime(b)).at(-1)?.message;
     return {
       container: container.name,
@@ -474,6 +478,21 @@ function neverReady(subject: PodCase): Finding | undefined {
     };
   }
   return gated(subject);
+}
+
+/**
+ * When a container that runs since `since` was first refused by its readiness probe, which the kubelet asks once the startup probe has
+ * succeeded: nothing else tells when that was. Not known where the API server has put the event of a run before on one with it.
+ */
+function firstReadinessFailure(failures: readonly CoreV1Event[], since: Date | string): Date | undefined {
+  const begin = Math.floor(new Date(since).getTime() / 1000) * 1000; // events have whole seconds
+  const times = failures
+    .filter(({ message }) => /^Readiness/.test(message ?? ""))
+    .map((event) =>
+      new Date(event.firstTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? 0).getTime(),
+    )
+    .filter((time) => time >= begin);
+  return times.length > 0 ? new Date(Math.min(...times)) : undefined;
 }
 
 /** For how long the kubelet lets a container start before it kills it, in seconds; none without a startup probe. */

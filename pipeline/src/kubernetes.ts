@@ -350,8 +350,16 @@ export class Cluster implements RolloutApi {
 
   /** Makes a namespace, with these labels, unless there is one of this name; an existing one is left as it is. */
   async ensureNamespace(name: string, labels: Record<string, string> = {}): Promise<void> {
+    const what = `making the namespace ${name}`;
     const create = () => this.clients.core.createNamespace({ body: { metadata: { name, labels } } });
-    await this.call(`making the namespace ${name}`, create).catch(ignore("conflict"));
+    await this.call(what, create).catch(async (error: unknown) => {
+      // Who may act inside of the namespace alone may not make it, and need not where it is; perhaps they may not even look.
+      if (!hasProblem(error, "forbidden")) return ignore("conflict")(error);
+      const look = this.call(what, () => this.clients.core.readNamespace({ name }));
+      await look.catch((why: unknown) => {
+        if (hasProblem(why, "not-found")) throw error;
+      });
+    });
   }
 
   /** Makes or renews the secret with which nodes pull images (`kubernetes.io/dockerconfigjson`, named `ghcr-secret`). */
@@ -513,9 +521,12 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
 
 function ignore(problem: ClusterProblem): (error: unknown) => void {
   return (error) => {
-    if (!(error instanceof ClusterError) || error.problem !== problem) throw error;
+    if (!hasProblem(error, problem)) throw error;
   };
 }
+
+const hasProblem = (error: unknown, problem: ClusterProblem) =>
+  error instanceof ClusterError && error.problem === problem;
 
 function condition(node: V1Node, type: string) {
   return node.status?.conditions?.find((candidate) => candidate.type === type);

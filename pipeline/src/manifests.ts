@@ -1,5 +1,5 @@
 import { type Directory, dag } from "@dagger.io/dagger";
-import { type Document, isScalar, LineCounter, parseDocument } from "yaml";
+import { Document, isScalar, LineCounter, parseAllDocuments, parseDocument } from "yaml";
 import { renderChart, renderVariants } from "./chart.js";
 import { CHART, type EnvironmentEntry, environmentsWithFiles, folderOf } from "./environments.js";
 import { exec } from "./exec.js";
@@ -181,8 +181,8 @@ async function checkRelease(source: Directory, entry: EnvironmentEntry): Promise
 /** Flux could follow by ssh, too; the pipeline itself clones and pushes by https. */
 async function checkSource(source: Directory, folder: string): Promise<void> {
   const file = `${folder}/gitrepository.yaml`;
-  const { document, placeAt } = readDocument(await source.file(file).contents(), file);
-  const url = document.getIn(["spec", "url"], true);
+  const { documents, placeAt } = readDocuments(await source.file(file).contents(), file);
+  const url = documents.find((document) => document.get("kind") === "GitRepository")?.getIn(["spec", "url"], true);
   if (!isScalar(url) || /^https:\/\/[^/@]+\/./.test(`${url.value}`)) return;
   const shown = `${url.value}`.replace(/\/\/[^/]*@/, "//");
   // Without the line itself, which may hold a password.
@@ -199,9 +199,10 @@ async function checkKustomization(source: Directory, folder: string): Promise<vo
     .map((path) => path.slice(folder.length + 1));
   if (!files.includes("kustomization.yaml"))
     throw new Error(`${file} is missing: write one that lists the files to apply.`);
-  const { resources, patches, hasComponents } = contentOf(
-    readDocument(await source.file(file).contents(), file).document,
-  );
+  const { documents } = readDocuments(await source.file(file).contents(), file);
+  if (documents.length > 1)
+    throw new Error(`${file}: there are ${documents.length} documents in this file, and a kustomization is one.`);
+  const { resources, patches, hasComponents } = contentOf(documents[0] ?? new Document());
   if (!resources) throw new Error(`${file}: resources is no list of files.`);
   const listed = [...resources, ...patches];
   const faults = [
@@ -226,13 +227,14 @@ function whyRefused(name: string, folder: string, files: readonly string[]): str
   return isFolder ? "a folder: list its files" : "not there";
 }
 
-/** Reads a file of one document; `placeAt` tells where in it an offset is. */
-function readDocument(text: string, file: string): { document: Document; placeAt(offset?: number): string } {
+/** Reads a file's documents; `placeAt` tells where in it an offset is. */
+function readDocuments(text: string, file: string): { documents: Document[]; placeAt(offset?: number): string } {
   const read = { file, text, lines: new LineCounter() };
-  const document = parseDocument(text, { lineCounter: read.lines, keepSourceTokens: true, prettyErrors: false });
-  const broken = faultOf(document);
+  const options = { lineCounter: read.lines, keepSourceTokens: true, prettyErrors: false };
+  const documents = [...parseAllDocuments(text, options)];
+  const [broken] = documents.flatMap((document) => faultOf(document) ?? []);
   if (broken) throw new Error(messageAt(read, broken));
-  return { document, placeAt: (offset = 0) => placeIn(read, offset) };
+  return { documents, placeAt: (offset = 0) => placeIn(read, offset) };
 }
 
 /** The files that a kustomization names; no `resources` where those are no list of files. */

@@ -8,11 +8,10 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
-  type ScalarTag,
   visit,
 } from "yaml";
 import { parseTag, TagError } from "./tag.js";
-import { faultOf, messageAt } from "./yamlFile.js";
+import { faultOf, goYaml, messageAt } from "./yamlFile.js";
 
 /** What a release file says: the part of a Flux HelmRelease that the pipeline renders, tests and bumps. */
 export interface HelmRelease {
@@ -44,15 +43,6 @@ export class ReleaseFileError extends Error {
 
 const TAG_PATH = ["spec", "values", "image", "tag"] as const;
 const EXCEPT_PATH = ["metadata", "annotations", EXCEPT_TAGS] as const;
-
-/** Flux reads YAML with go-yaml, in which these unquoted words are booleans (YAML 1.1); in YAML 1.2 they are text. */
-const booleanWord: ScalarTag = {
-  tag: "tag:yaml.org,2002:bool",
-  default: true,
-  test: /^(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)$/,
-  resolve: (word) => /^(?:y|yes|on)$/i.test(word),
-  identify: () => false,
-};
 
 /**
  * Reads the text of a `clusters/<environment>/release.yaml`.
@@ -188,8 +178,7 @@ class ReleaseFile {
       keepSourceTokens: true,
       lineCounter: this.lines,
       prettyErrors: false,
-      merge: true,
-      customTags: [booleanWord],
+      ...goYaml,
     });
     const found = [...documents];
     for (const document of found) this.refuseBroken(document);

@@ -375,7 +375,7 @@ class Chain {
     const { canary, target, primary, release, events } = snapshot;
     const { namespace, helmRelease } = this.options;
     const tag = this.options.tag ?? wantedTag(release);
-    const standings = [await this.judgeDeployment(target, this.deployment, tag)];
+    const standings = [await this.judgeDeployment(target, this.deployment, tag, { isFlaggers: canary !== undefined })];
     if (canary && !canary.metadata?.deletionTimestamp) {
       const { phase, lastAppliedSpec, lastPromotedSpec } = canary.status ?? {};
       const state = [phase, lastAppliedSpec, lastPromotedSpec, target?.metadata?.generation, tag].join();
@@ -418,7 +418,7 @@ class Chain {
     deployment: V1Deployment | undefined,
     name: string,
     tag: string | undefined,
-    options: Pick<RolloutOptions, "untilOldPodsAreGone"> = {},
+    { isFlaggers, ...options }: Pick<RolloutOptions, "untilOldPodsAreGone"> & { isFlaggers?: boolean } = {},
   ): Promise<Standing> {
     const { namespace, podPatience, clock } = this.options;
     const base = { link: "Deployment" as const, name: `${namespace}/${name}` };
@@ -435,7 +435,7 @@ class Chain {
       });
       if (name === this.deployment) this.unready = unready ?? this.unready;
       const isIdle = result !== undefined && deployment.spec?.replicas === 0;
-      const where = isIdle ? "has no replicas: Flagger has scaled it down" : standing;
+      const where = isIdle ? `has no replicas${isFlaggers ? ": Flagger has scaled it down" : ""}` : standing;
       return { ...base, arrived: result !== undefined, text: `${running ?? "?"}: ${where}` };
     } catch (error) {
       if (!(error instanceof RolloutFailure)) throw error;

@@ -41,6 +41,8 @@ export interface RolloutOptions {
   readonly patience?: Partial<Patience>;
   /** Whether to wait until the pods of older versions are gone too, and not only replaced. */
   readonly untilOldPodsAreGone?: boolean;
+  /** When the wait began that this is a part of, in milliseconds; now when not given. */
+  readonly since?: number;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -171,7 +173,7 @@ class Rollout {
     this.api = api;
     this.options = options;
     this.clock = options.clock ?? realClock;
-    this.started = this.clock.now();
+    this.started = options.since ?? this.clock.now();
     this.name = `Deployment ${options.namespace}/${options.deployment}`;
   }
 

@@ -1,4 +1,4 @@
-import { isReady } from "./diagnosis.js";
+import { hasFailed, isReady } from "./diagnosis.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { isSeenEnough, type Standing, type Trouble } from "./fluxLinks.js";
 import {
@@ -110,7 +110,7 @@ async function podsOf(api: ReleaseApi, namespace: string, { target, primary }: S
   // A selector of labels that Flagger leaves alone takes in the pods of both.
   const pods = new Map(lists.flat().map((pod) => [pod.metadata?.uid, pod]));
   return [...pods.values()].filter(
-    ({ metadata, status }) => !metadata?.deletionTimestamp && status?.phase !== "Succeeded",
+    (pod) => !pod.metadata?.deletionTimestamp && pod.status?.phase !== "Succeeded" && !hasFailed(pod),
   );
 }
 
@@ -257,6 +257,12 @@ function firstHint(
     return {
       what: `git says ${tag}, and ${running ?? "nothing"} runs: the commit is not in the cluster, or not pushed`,
       next: "git status; git log -1 of the branch that it follows; then compare with the GitRepository's revision above",
+    };
+  const idle = servingOf(objects);
+  if (idle && !idle.status?.availableReplicas)
+    return {
+      what: `the Deployment ${idle.metadata?.name}, of which no pod is available: nothing serves`,
+      next: `kubectl -n ${namespace} describe deployment ${idle.metadata?.name} (scaled to 0 by hand? kubectl -n ${namespace} scale --replicas=1 deployment ${idle.metadata?.name})`,
     };
   const unready = pods.find((pod) => !isReady(pod));
   if (!unready) return undefined;

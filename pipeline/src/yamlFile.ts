@@ -1,5 +1,5 @@
 import type { Directory } from "@dagger.io/dagger";
-import { type Document, LineCounter, parseAllDocuments, visit } from "yaml";
+import { type Document, LineCounter, parseAllDocuments, type ScalarTag, type Tags, visit } from "yaml";
 import type { ClusterObject } from "./kubernetes.js";
 
 /** A file's text, with what tells places in it. */
@@ -14,6 +14,30 @@ interface Fault {
   readonly offset: number;
   readonly message: string;
 }
+
+/** In go-yaml these unquoted words are booleans (YAML 1.1); in YAML 1.2 they are text. */
+const booleanWord: ScalarTag = {
+  tag: "tag:yaml.org,2002:bool",
+  default: true,
+  test: /^(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)$/,
+  resolve: (word) => /^(?:y|yes|on)$/i.test(word),
+  identify: () => false,
+};
+
+/** And a number that begins with 0 is octal, as a file's mode is: `0400` is 256. */
+const octalNumber: ScalarTag = {
+  tag: "tag:yaml.org,2002:int",
+  default: true,
+  test: /^[-+]?0[0-7]+$/,
+  resolve: (digits) => Number.parseInt(digits, 8),
+  identify: () => false,
+};
+
+/** How Flux, Helm and kubectl read YAML, by go-yaml: as YAML 1.1 in part. */
+export const goYaml = {
+  merge: true,
+  customTags: (tags: Tags): Tags => [booleanWord, octalNumber, ...tags],
+} as const;
 
 /**
  * Reads a YAML file: its one document, or of several the one of a kind. What is empty or not there is an empty object.
@@ -33,7 +57,7 @@ export async function readYaml(source: Directory, file: string, kind?: string): 
 
 /** The objects in a text of YAML documents; those of a List one by one. */
 export function objectsIn(text: string): ClusterObject[] {
-  return parseAllDocuments(text)
+  return parseAllDocuments(text, goYaml)
     .map((document) => document.toJS() as (ClusterObject & { items?: ClusterObject[] }) | null)
     .flatMap((object) => (object?.kind?.endsWith("List") && object.items ? object.items : [object]))
     .filter((object): object is ClusterObject => typeof object?.kind === "string");

@@ -128,6 +128,9 @@ describe("check", () => {
       "clusters/dev/more/database.yaml": () =>
         "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: database, namespace: helloworld}\n" +
         "spec: {secretStoreRef: {kind: ClusterSecretStore, name: aws-secrets-manager}, dataFrom: [{extract: {key: database}}]}\n",
+      // Flux takes a file of several documents, too.
+      "clusters/dev/gitrepository.yaml": (text) =>
+        `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: beside, namespace: helloworld}\n---\n${text}`,
       "clusters/dev/certificate.yaml": () =>
         "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web, namespace: helloworld}\nspec: {}\n",
     });

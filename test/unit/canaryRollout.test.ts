@@ -176,6 +176,12 @@ describe("waitForCanary", () => {
     expect(message).toContain("Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503");
   });
 
+  it("ends early when the new version's pods can't come good, and says after how long", async () => {
+    const target = rolledOut("helloworld", "v0.2.0", { ready: 0 });
+    const message = await failureOf(waitOn({ 0: { ...ANALYSED, target, ...NEVER_READY } }).waited);
+    expect(message).toMatch(/^Deployment helloworld\/helloworld can't come good \(given up after 31 s\)/);
+  });
+
   it("ends after its time, with where it stands", async () => {
     const { waited, seconds } = waitOn({ 0: ANALYSED });
     expect(await failureOf(waited)).toMatch(

@@ -152,6 +152,12 @@ describe("the chart's README", () => {
   });
 });
 
+test("tests the application's paths as they are, which may hold what a shell has another meaning for", () => {
+  const calls = read("appManifests/templates/tests/http.yaml").match(/^ +check .*\{\{.*$/gm) ?? [];
+  expect(calls).toHaveLength(3);
+  for (const call of calls) expect(call).toMatch(/^ +check(?: \/)?(?: \{\{ \S+ \| squote \}\})+$/);
+});
+
 describe("every value is used by a template or a note", () => {
   const folder = `${root}appManifests/templates`;
   const files = (readdirSync(folder, { recursive: true }) as string[])

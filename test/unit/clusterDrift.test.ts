@@ -8,11 +8,12 @@ import {
   withoutDrift,
 } from "../../pipeline/src/clusterDrift.js";
 import { ClusterError } from "../../pipeline/src/clusterErrors.js";
-import { type DesiredObject, manifestOf } from "../../pipeline/src/desiredState.js";
+import { type DesiredObject, manifestOf, ofHelmRelease } from "../../pipeline/src/desiredState.js";
 import { fieldDrift, HIDDEN } from "../../pipeline/src/fieldDrift.js";
 import { type IgnoreRule, ignoredPaths } from "../../pipeline/src/ignoreRules.js";
-import type { ClusterObject } from "../../pipeline/src/kubernetes.js";
+import type { Cluster, ClusterObject } from "../../pipeline/src/kubernetes.js";
 import { objectsIn } from "../../pipeline/src/yamlFile.js";
+import { helmRelease } from "../fixtures/flux.js";
 
 type Fields = Record<string, unknown>;
 
@@ -287,6 +288,30 @@ describe("what Flux applies", () => {
     const stored = Buffer.from(packed).toString("base64");
     expect(await manifestOf(stored)).toBe(manifest);
     expect(objectsIn(manifest)).toEqual([{ kind: "Service" }, { kind: "ConfigMap" }]);
+  });
+
+  it("is read as Helm and Flux read it: modes are octal, anchors are merged, and yes is a boolean", () => {
+    const text = "kind: Pod\nbase: &base {mode: 0400}\nvolume: {<<: *base, optional: yes, name: '0400', size: 400}\n";
+    expect(objectsIn(text)).toMatchObject([{ volume: { mode: 256, optional: true, name: "0400", size: 400 } }]);
+  });
+
+  it("is of a HelmRelease what Flux puts back there: not objects that are marked, nor those of another cluster", async () => {
+    const mark = "{helm.toolkit.fluxcd.io/driftDetection: disabled}";
+    const manifest = ["{name: a}", `{name: b, labels: ${mark}}`, `{name: c, annotations: ${mark}}`]
+      .map((metadata) => `apiVersion: v1\nkind: ConfigMap\nmetadata: ${metadata}\n`)
+      .join("---\n");
+    const packed = gzipSync(JSON.stringify({ manifest })).toString("base64");
+    const secret = { data: { release: Buffer.from(packed).toString("base64") } };
+    const api = { findRaw: async () => secret, isNamespaced: async () => true } as unknown as Cluster;
+    const history = [{ name: "helloworld", namespace: "helloworld", version: 1, status: "deployed" }];
+    const release = { ...helmRelease(), status: { history } };
+    const { objects } = await ofHelmRelease(api, release);
+    expect(objects.map(({ object }) => object.metadata?.name)).toEqual(["a"]);
+    const remote = { ...release, spec: { ...release.spec, kubeConfig: { secretRef: { name: "other" } } } };
+    expect(await ofHelmRelease(api, remote)).toMatchObject({
+      objects: [],
+      notes: [expect.stringContaining("another cluster")],
+    });
   });
 });
 

@@ -52,6 +52,15 @@ describe("clusterError", () => {
     }
   });
 
+  it.each([
+    [401, "unauthorized", false],
+    [403, "forbidden", false],
+    [503, "other", true],
+  ])("knows a port-forward that is refused with %i by the words of its WebSocket", (status, problem, transient) => {
+    const thrown = { error: new Error(`Unexpected server response: ${status}`) };
+    expect(clusterError(thrown, "forwarding a port", target)).toMatchObject({ problem, transient });
+  });
+
   it("names the command that gives no credentials", () => {
     const exec = inspectKubeconfig(kubeconfig({ exec: { command: "node" } }));
     const error = clusterError(new Error("Unable to locate credentials.\nmore"), "x", exec);

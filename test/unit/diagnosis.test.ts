@@ -421,7 +421,31 @@ describe("pods that are never ready", () => {
     const starting = pod({ phase: "Running", container: { ...running, started: false }, spec });
     expect(look(starting, 90)).toBeUndefined();
     expect(look(starting, 91)).toBeDefined();
-    expect(look(pod({ phase: "Running", container: { ...running, started: true }, spec }), 31)).toBeDefined();
+    expect(look(pod({ phase: "Running", container: { ...running, started: true }, spec }), 90)).toBeUndefined();
+    expect(look(pod({ phase: "Running", container: { ...running, started: true }, spec }), 91)).toBeDefined();
+  });
+
+  it("counts from the first look for readiness, once a container has started that may take its time", () => {
+    const spec = { containers: [{ name: "app", startupProbe: { failureThreshold: 60, periodSeconds: 1 } }] };
+    const started = pod({ phase: "Running", container: { ...running, started: true }, spec });
+    const refused = (first: number, last = first) =>
+      event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", {
+        firstTimestamp: at(first),
+        lastTimestamp: at(last),
+      });
+    const slow = [
+      event("Unhealthy", "Startup probe failed: statuscode: 503", { firstTimestamp: at(1) }),
+      refused(40, 69),
+    ];
+    expect(look(started, 70, slow)).toBeUndefined();
+    expect(look(started, 71, slow)?.cause).toContain("statuscode: 503");
+    expect(look(started, 31, [refused(1)])).toBeUndefined();
+    expect(look(started, 32, [refused(1)])).toBeDefined();
+    // Of the run before: nothing tells when this one was asked.
+    const again = { ...running, started: true, state: { running: { startedAt: at(100) } } };
+    const anew = pod({ phase: "Running", container: again, spec });
+    expect(look(anew, 190, [refused(2, 180)])).toBeUndefined();
+    expect(look(anew, 191, [refused(2, 180)])).toBeDefined();
   });
 
   it("tells a closed readiness gate", () => {

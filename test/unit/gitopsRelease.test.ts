@@ -79,6 +79,9 @@ describe("the time that a release may take", () => {
     const canary = { enabled: true, interval: "10s", iterations: 2, threshold: 2, progressDeadlineSeconds: 120 };
     expect(analysisSeconds({ canary })).toBe(10 * 8 + 120);
     expect(analysisSeconds({ canary: { enabled: true } })).toBe(30 * 12 + 300); // the chart's own values
+    const byWeight = { enabled: true, provider: "gatewayapi:v1", maxWeight: 50, stepWeight: 3 };
+    expect(analysisSeconds({ canary: byWeight })).toBe(30 * (17 + 3 + 4) + 300);
+    expect(analysisSeconds({ canary: { enabled: true, provider: "gatewayapi:v1" } })).toBe(30 * 12 + 300);
   });
 });
 

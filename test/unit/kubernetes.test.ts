@@ -22,6 +22,8 @@ interface WebSocketLike {
 describe.skipIf(!libraryRuns)("a cluster", () => {
   const objects = new Map<string, unknown>();
   const seen: string[] = [];
+  /** What is answered with 403: "GET /path", or "UPGRADE". */
+  const refused = new Set<string>();
   let api: Server;
   let cluster: Cluster;
   const apps: Record<string, Server> = {};
@@ -29,7 +31,8 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
   beforeEach(async () => {
     objects.clear();
     seen.length = 0;
-    api = fakeApi(objects, seen, apps);
+    refused.clear();
+    api = fakeApi(objects, seen, apps, refused);
     await listening(api);
     cluster = await connect(kubeconfig({ token: TOKEN }, { server: addressOf(api), "insecure-skip-tls-verify": true }));
   });
@@ -92,6 +95,15 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
     expect(objects.get("/api/v1/namespaces/helloworld")).toMatchObject({
       metadata: { name: "helloworld", labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
     });
+  });
+
+  it("needs no right to make a namespace that is there", async () => {
+    refused.add("POST /api/v1/namespaces");
+    await expect(cluster.ensureNamespace("helloworld")).rejects.toMatchObject({ problem: "forbidden" });
+    objects.set("/api/v1/namespaces/helloworld", { metadata: { name: "helloworld" } });
+    await cluster.ensureNamespace("helloworld");
+    refused.add("GET /api/v1/namespaces/helloworld");
+    await cluster.ensureNamespace("helloworld");
   });
 
   it("makes, renews and replaces the pull secret", async () => {
@@ -220,6 +232,15 @@ describe.skipIf(!libraryRuns)("a cluster", () => {
       await way.close();
     });
 
+    it("says that the caller may not forward ports", async () => {
+      refused.add("UPGRADE");
+      const lines: string[] = [];
+      const way = await cluster.portForward("helloworld", "helloworld", 8080, { log: (line) => lines.push(line) });
+      expect((await checkHttp(way.url)).problem).toBe("reset");
+      expect(lines.join()).toMatch(/a forwarded connection failed: .* failed \(403\)/);
+      await way.close();
+    });
+
     it("moves large bodies both ways whole", async () => {
       const big = "0123456789".repeat(200_000);
       apps.a?.removeAllListeners("request").on("request", (request, response) => request.pipe(response));
@@ -268,7 +289,12 @@ function addressOf(server: Server): string {
 }
 
 /** As much of an API server as the calls need: objects by their path, and pods whose ports are those of local servers. */
-function fakeApi(objects: Map<string, unknown>, seen: string[], apps: Record<string, Server>): Server {
+function fakeApi(
+  objects: Map<string, unknown>,
+  seen: string[],
+  apps: Record<string, Server>,
+  refused: Set<string>,
+): Server {
   const require = createRequire(new URL("../../pipeline/package.json", import.meta.url));
   const { WebSocketServer } = require("ws");
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "v4.channel.k8s.io" });
@@ -278,6 +304,7 @@ function fakeApi(objects: Map<string, unknown>, seen: string[], apps: Record<str
     const answer = (status: number, body: unknown) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return answer(401, { message: "Unauthorized" });
+    if (refused.has(`${request.method} ${pathname}`)) return answer(403, { message: "forbidden" });
     const name = pathname.split("/").at(-1);
     if (request.method === "POST" || request.method === "PUT") {
       const body = await bodyOf(request);
@@ -293,6 +320,7 @@ function fakeApi(objects: Map<string, unknown>, seen: string[], apps: Record<str
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     seen.push(`UPGRADE ${request.url}`);
+    if (refused.has("UPGRADE")) return void socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
     const app = apps[/pods\/([^/]+)\/portforward/.exec(request.url ?? "")?.[1] ?? ""];
     sockets.handleUpgrade(request, socket, head, (ws: WebSocketLike) => app && forwardTo(app, ws));
   });

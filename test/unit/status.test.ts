@@ -191,6 +191,23 @@ it("counts pods that aren't ready, and restarts", async () => {
   expect(line(markdown, "pods")).toMatch(/\| pods \| 1 of 2 ready \| \| 3 restarts \|/);
 });
 
+it("leaves out pods that their node has ended: others stand for them", async () => {
+  const evicted = pod({ name: "helloworld-primary-0", phase: "Failed", status: { reason: "Evicted" } });
+  const markdown = await status({ ...WELL, pods: [...(WELL.pods ?? []), evicted] });
+  expect(markdown).toContain("## dev: all is well");
+  expect(line(markdown, "pods")).toContain("| 1 of 1 ready |");
+});
+
+it("sees that nothing serves, with Flagger and without", async () => {
+  const primary = rolledOut("helloworld-primary", "v0.2.0", { replicas: 0 });
+  expect(await status({ ...WELL, primary, pods: [] })).toContain(
+    "**Look first at:** the Deployment helloworld-primary, of which no pod is available: nothing serves",
+  );
+  const alone = await status({ kinds: [], target: rolledOut("helloworld", "v0.2.0", { replicas: 0 }), pods: [] });
+  expect(alone).toContain("**Look first at:** the Deployment helloworld, of which no pod is available");
+  expect(alone).not.toContain("Flagger has scaled it down");
+});
+
 it("is about the working tree's tag: one that isn't pushed is seen", async () => {
   expect(await status(WELL, "v0.3.0")).toContain("git says v0.3.0, and v0.2.0 runs");
 });
