@@ -2,9 +2,17 @@ import type { Directory, Secret } from "@dagger.io/dagger";
 import { type EnvironmentEntry, environment, folderOf } from "./environments.js";
 import { type ReleaseNote, releaseMessage } from "./evidence.js";
 import type { GitRepository } from "./fluxObjects.js";
-import { type Clone, type Commit, commitTag, type FileCommitOptions, type GitRemote, type TagCommit } from "./git.js";
+import {
+  type Clone,
+  type Commit,
+  commitTag,
+  type FileCommitOptions,
+  type GitRemote,
+  isUpToDate,
+  type TagCommit,
+} from "./git.js";
 import { GitError } from "./gitErrors.js";
-import { openPullRequest, PullRequestError } from "./pullRequest.js";
+import { openPullRequest, openPullRequestOf, PullRequestError } from "./pullRequest.js";
 import type { Log } from "./steps.js";
 import { readYaml } from "./yamlFile.js";
 
@@ -90,14 +98,24 @@ export async function publishTag(
     if (pullRequest === undefined)
       throw new GitError("protected", `${error.message}\nFor a pull request instead: --pull-request`);
     if (!pullRequest) throw error;
-    const branch = branchFor(environment, note);
+    const branch = await ownBranch(remote, branchFor(environment, note), log);
     const propose = (branch: string) => proposeTag(remote, environment, note.tag, { ...options, branch });
     return await propose(branch).catch((failed: unknown) => {
       if (!(failed instanceof PullRequestError) || !failed.nothingToMerge) throw failed;
-      log(`${branch} is left from a change that has been merged`);
+      log(`${branch} has been merged meanwhile`);
       return propose(`${branch}-${Date.now()}`);
     });
   }
+}
+
+/**
+ * A branch for a pull request: the one that is open goes on. One that is left from another, merged or closed, is of an older state, which
+ * it would bring along.
+ */
+async function ownBranch(remote: GitRemote, branch: string, log: Log): Promise<string> {
+  if ((await openPullRequestOf(remote, branch)) || (await isUpToDate(remote, branch))) return branch;
+  log(`${branch} is left from another change`);
+  return `${branch}-${Date.now()}`;
 }
 
 /** Sets a tag on a branch of its own, and opens a pull request for it. */

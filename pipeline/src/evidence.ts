@@ -9,6 +9,9 @@ const TRAILERS = {
   run: "Run",
 } as const;
 
+/** How the line begins that each of them has. */
+export const TAG_TRAILER = `${TRAILERS.tag}: `;
+
 /** What a commit to a release file tells of it. */
 export interface ReleaseNote {
   /** The release file. */

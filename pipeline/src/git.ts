@@ -135,6 +135,22 @@ async function commitFrom(clone: Clone, remote: GitRemote, change: Change): Prom
 /** Makes a clone for a commit that comes later. A failure is left to the clone that is made then. */
 export const cloneAhead = (remote: GitRemote): Promise<Clone | undefined> => cloneOf(remote).catch(() => undefined);
 
+const COMPARE = endingIn1(`${gitClone('--no-checkout --branch "$BRANCH"')} && cd /work && {
+  if ! git rev-parse --verify --quiet "origin/$OTHER" >/dev/null; then echo absent
+  elif git merge-base --is-ancestor HEAD "origin/$OTHER"; then echo holds
+  else echo lacks; fi
+}`);
+
+/**
+ * Whether another branch has all that the remote's has, or is not there at all.
+ *
+ * @throws GitError: no such repository or branch, who reads is refused, no answer
+ */
+export async function isUpToDate(remote: GitRemote, other: string): Promise<boolean> {
+  const container = gitContainer(remote).withEnvVariable("OTHER", other);
+  return (await runGit(remote, container, COMPARE)).stdout.trim() !== "lacks";
+}
+
 /**
  * As `commitFile`, on a branch of its own: it begins at the remote's branch if it isn't there yet.
  *

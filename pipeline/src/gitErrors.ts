@@ -7,6 +7,8 @@ export type GitProblem =
   | "workflows"
   | "repository"
   | "branch"
+  /** A branch has the first part of the name of the one that is to be made. */
+  | "name"
   | "file"
   | "tls"
   | "unreachable"
@@ -34,6 +36,7 @@ interface Place {
 const problems: readonly [GitProblem, RegExp][] = [
   ["workflows", /refusing to allow an? .* to create or update workflow/i],
   ["protected", /protected branch|GH006|GH013|rule violations|pre-receive hook declined/i],
+  ["name", /' exists; cannot create|directory file conflict/i],
   [
     "overtaken",
     /\(fetch first\)|\(stale info\)|\(non-fast-forward\)|cannot lock ref|failed to update ref|incorrect old value|reference already exists/i,
@@ -66,6 +69,7 @@ export function explainGitError(stderr: string, { url, branch, username, pushes 
     workflows: `${url} does not let ${username} push: the commits change a workflow, which this token may not. Nothing was changed in git. Next: the same call with --git-token of a token with the scope workflow (a fine-grained one: "Workflows", read and write); a job's own token can't have it.`,
     repository: `There is no repository at ${url}, or ${username} may not see it.`,
     branch: `${url} has no branch ${branch}.`,
+    name: `${url} can't have a branch ${branch}: there is one called ${branch.split("/")[0]}, and git takes no other that begins with it and a slash. Nothing was changed. Next: rename that one, and repeat the call.`,
     file: said,
     tls: `The certificate that ${url} shows is not to be trusted.`,
     unreachable: `The git server of ${url} does not answer.`,

@@ -564,8 +564,8 @@ export class HelloworldInfrastructure {
    *   helloworld-infrastructure/except-tags
    * @param registryUsername who asks the registry; a public image needs nobody
    * @param registryPassword a token that may read packages, as GHCR_PAT
-   * @param gitToken a token that may read the repository's contents: then tags are passed over too that the environment has had
-   *   before, and that were taken back
+   * @param gitToken a token that may read the repository's contents: then its release file counts and not the one of your checkout, and
+   *   tags are passed over too that the environment has had before, and that were taken back
    * @param gitUsername the account of the token, where it is not GitHub's
    */
   @func({ cache: "never" })

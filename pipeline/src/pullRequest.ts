@@ -9,6 +9,9 @@ export interface PullRequest {
   readonly body: string;
 }
 
+/** The repository, the branch that gets the change, and the token. */
+type Repository = Pick<GitRemote, "url" | "branch" | "password">;
+
 const TIME_LIMIT_MS = 30_000;
 
 /** A call to GitHub that was refused; `message` says what to do, and holds no token. */
@@ -30,30 +33,45 @@ export class PullRequestError extends Error {
  * @throws PullRequestError: no answer, who asks is refused, no such repository; the branch is pushed then
  */
 export async function openPullRequest(
-  remote: Pick<GitRemote, "url" | "branch" | "password">,
+  remote: Repository,
   request: PullRequest,
   api = apiOf(remote.url),
 ): Promise<string> {
-  const [owner = "", name = ""] = repositoryPath(remote.url).split("/");
-  const pulls = `${api}/repos/${owner}/${name}/pulls`;
   const { branch, title, body } = request;
-  const token = (await remote.password.plaintext()).trim();
-  const ask = async (method: string, query: string, content?: object) =>
-    await answerOf(pulls + query, { method, token, content }).catch((error) => {
-      throw new PullRequestError(
-        `GitHub does not answer at ${new URL(api).host}: ${error.message}. ${byHand(remote, branch)}`,
-      );
-    });
-  const opened = await ask("POST", "", { title, body, head: branch, base: remote.branch });
+  const asked = askGitHub(remote, api, { method: "POST", content: { title, body, head: branch, base: remote.branch } });
+  const opened = await asked.catch((error) => {
+    throw new PullRequestError(
+      `GitHub does not answer at ${new URL(api).host}: ${error.message}. ${byHand(remote, branch)}`,
+    );
+  });
   if (opened.status === 201) return addressIn(opened.body);
-  if (opened.status === 422) {
-    const query = new URLSearchParams({ head: `${owner}:${branch}`, base: remote.branch, state: "open" });
-    const found = await ask("GET", `?${query}`);
-    const [first] = Array.isArray(found.body) ? found.body : [];
-    if (found.status === 200 && first) return addressIn(first);
-  }
-  const said = refusal(opened, `${owner}/${name}`);
+  const open = opened.status === 422 ? await openPullRequestOf(remote, branch, api) : undefined;
+  if (open) return open;
+  const said = refusal(opened, repositoryPath(remote.url));
   throw new PullRequestError(`${said} ${byHand(remote, branch)}`, /No commits between/i.test(said));
+}
+
+/**
+ * The pull request from a branch into the remote's that is open.
+ *
+ * @returns its address; nothing where there is none, and where GitHub does not tell
+ */
+export async function openPullRequestOf(remote: Repository, branch: string, api = apiOf(remote.url)) {
+  const [owner = ""] = repositoryPath(remote.url).split("/");
+  const query = new URLSearchParams({ head: `${owner}:${branch}`, base: remote.branch, state: "open" });
+  const found = await askGitHub(remote, api, { method: "GET", query: `?${query}` }).catch(() => undefined);
+  const [first] = found?.status === 200 && Array.isArray(found.body) ? found.body : [];
+  return first && addressIn(first);
+}
+
+/** Asks for the pull requests of a repository. */
+async function askGitHub(
+  remote: Repository,
+  api: string,
+  { query = "", ...request }: { method: string; query?: string; content?: object },
+): Promise<Answer> {
+  const token = (await remote.password.plaintext()).trim();
+  return await answerOf(`${api}/repos/${repositoryPath(remote.url)}/pulls${query}`, { token, ...request });
 }
 
 interface Answer {

@@ -1,6 +1,6 @@
 import type { Directory } from "@dagger.io/dagger";
 import { CHART, type EnvironmentEntry } from "./environments.js";
-import { type HelmRelease, readRelease, readVersion } from "./release.js";
+import { type HelmRelease, readRelease } from "./release.js";
 import { readYaml } from "./yamlFile.js";
 
 /**
@@ -15,15 +15,6 @@ export async function releaseOf(source: Directory, { releaseFile }: EnvironmentE
 /** The release file's tag: the version that is released in an environment. */
 export async function releasedTag(source: Directory, environment: EnvironmentEntry): Promise<string> {
   return (await releaseOf(source, environment)).tag;
-}
-
-/**
- * As `releasedTag`, for what compares versions with it.
- *
- * @throws ReleaseFileError (file, line, column), also when it is no version
- */
-export async function releasedVersion(source: Directory, { releaseFile }: EnvironmentEntry): Promise<string> {
-  return readVersion(await source.file(releaseFile).contents(), releaseFile);
 }
 
 /** The image's repository in an environment, such as `ghcr.io/damekarv/helloworld`: the release file's, else the chart's. */

@@ -1,7 +1,8 @@
 import { type Changeset, type Container, type Directory, dag } from "@dagger.io/dagger";
 import pLimit from "p-limit";
-import { exec } from "./exec.js";
+import { exec, uncached } from "./exec.js";
 import { images } from "./images.js";
+import { describeError } from "./steps.js";
 import { codeAndTests, initCommand, terraformContainer } from "./terraform.js";
 import { together } from "./together.js";
 
@@ -110,13 +111,26 @@ async function inEach<T>(
   return await together(
     folders.map((folder) =>
       limit(async () => {
-        const container = terraformContainer(code, folder);
-        const { code: failed, stdout, stderr, container: ready } = await exec(container, initCommand("-backend=false"));
-        if (failed !== 0) throw new Error(`terraform/${folder}: init failed:\n${(stderr || stdout).trim()}`);
-        return await work(ready, folder);
+        const ready = await initialized(terraformContainer(code, folder), folder);
+        return await work(ready, folder).catch((error: unknown) => {
+          if (!ACCIDENT.test(describeError(error))) throw error;
+          return work(uncached(ready), folder);
+        });
       }),
     ),
   );
+}
+
+/** How Terraform ends for want of memory, for which the code can do nothing; the engine keeps such a result as any other. */
+const ACCIDENT = /Plugin did not respond|Failed to load plugin schemas|instantiate provider|signal: killed/i;
+
+/** Not by `exec`, whose failures are kept: a registry that did not answer would not be asked again by the next call. */
+async function initialized(container: Container, folder: string): Promise<Container> {
+  try {
+    return await container.withExec(initCommand("-backend=false")).sync();
+  } catch (error) {
+    throw new Error(`terraform/${folder}: init failed:\n${describeError(error)}`);
+  }
 }
 
 interface Diagnostic {

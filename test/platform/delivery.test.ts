@@ -148,6 +148,10 @@ describe("prod's branch", () => {
       "a token that may not push": expect.stringMatching(/does not accept the password of git/),
       "a branch that is not there yet": [null, true],
       "an older one there": expect.stringMatching(/new of .* has had [0-9a-f]{7}, which came after [0-9a-f]{7}/),
+      "taken back by a pull request": expect.stringMatching(
+        /v0\.3\.0 was promoted to prod before, and .* took it back/,
+      ),
+      "a version that a merge has left out": { present: "v0.1.0", had: ["v0.1.0", "v0.5.0"] },
     });
   });
 });

@@ -123,7 +123,7 @@ describe("the proof that a tag passed", () => {
   });
 
   it("is demanded, and its lack says what to do", () => {
-    const history = { head: "f".repeat(40), commits: [commit("v0.3.0"), passed("v0.2.0")], proofs: [] };
+    const history = { head: "f".repeat(40), text: "", commits: [commit("v0.3.0"), passed("v0.2.0")], proofs: [] };
     expect(() => requireProof(history, prod, PLACE)).toThrow(
       /has v0\.3\.0, and no commit .* passed ci on dev.*not changed\.\nNext: dagger call ci --env dev --tag v0\.3\.0.*records the proof/,
     );
@@ -136,7 +136,7 @@ describe("the proof that a tag passed", () => {
 
   it("may be recorded later, for a tag that was there before; and is of that tag only", () => {
     const [commits, proof] = [[commit("v0.1.0")], provedLater("v0.1.0")];
-    const history = { head: "f".repeat(40), commits, proofs: [proof] };
+    const history = { head: "f".repeat(40), text: "", commits, proofs: [proof] };
     expect(requireProof(history, prod, PLACE)).toMatchObject({ tag: "v0.1.0", digest: DIGEST, commit: proof.sha });
     expect(() => requireProof({ ...history, commits: [commit("v0.2.0")] }, prod, PLACE)).toThrow(
       /has v0\.2\.0, and no/,

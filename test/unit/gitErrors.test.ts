@@ -58,6 +58,14 @@ describe("explainGitError", () => {
       " ! [rejected]        HEAD -> main (fetch first)\nerror: failed to push some refs to 'https://github.com/a/b'",
     ],
     ["overtaken", " ! [rejected]        HEAD -> main (non-fast-forward)"],
+    [
+      "overtaken",
+      " ! [remote rejected] HEAD -> main (failed to update ref)\nremote: error: cannot lock ref 'refs/heads/main': is at a but expected b",
+    ],
+    [
+      "name",
+      "remote: error: cannot lock ref 'refs/heads/release/prod-v0.3.0': 'refs/heads/release' exists; cannot create 'refs/heads/release/prod-v0.3.0'\n ! [remote rejected] HEAD -> release/prod-v0.3.0 (failed to update ref)",
+    ],
     ["overtaken", " ! [remote rejected] HEAD -> main (cannot lock ref 'refs/heads/main': is at 1f0 but expected 2e1)"],
     ["overtaken", " ! [remote rejected] HEAD -> main (failed to update ref)"],
     ["overtaken", " ! [remote rejected] HEAD -> main (incorrect old value provided)"],

@@ -45,7 +45,8 @@ vi.mock(import("../../pipeline/src/gitHistory.js"), async (original) => ({
   treeAt: async () => promoted as never,
   historyOf: async () => {
     const message = releaseMessage({ file: prod.releaseFile, tag: "v0.2.0", digest: DIGEST, passed: "dev" });
-    return { head: HEAD, commits: [{ sha: HEAD, message, text: release("ghcr.io/owner/promoted") }], proofs: [] };
+    const text = release("ghcr.io/owner/promoted");
+    return { head: HEAD, text, commits: [{ sha: HEAD, message, text }], proofs: [] };
   },
 }));
 vi.mock(import("../../pipeline/src/git.js"), async (original) => {

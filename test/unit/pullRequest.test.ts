@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Secret } from "@dagger.io/dagger";
 import { afterEach, describe, expect, it } from "vitest";
-import { apiOf, openPullRequest } from "../../pipeline/src/pullRequest.js";
+import { apiOf, openPullRequest, openPullRequestOf } from "../../pipeline/src/pullRequest.js";
 
 const TOKEN = "ghp_0123456789abcdef";
 const remote = {
@@ -36,7 +36,8 @@ async function github(...answers: Answer[]) {
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { asked, open: () => openPullRequest(remote, request, api) };
+  const find = () => openPullRequestOf(remote, request.branch, api);
+  return { asked, open: () => openPullRequest(remote, request, api), find };
 }
 
 describe("a pull request", () => {
@@ -95,6 +96,11 @@ describe("a pull request", () => {
     };
     expect(await refusedFor("No commits between main and release/prod-v0.3.0")).toBe(true);
     expect(await refusedFor("base is invalid")).toBe(false);
+  });
+
+  it("is found while it is open; where GitHub does not tell, none is", async () => {
+    const { find } = await github([200, [{ html_url: address }]], [200, []], [404, {}]);
+    expect([await find(), await find(), await find()]).toEqual([address, undefined, undefined]);
   });
 
   it("is not opened when nobody answers, and the branch is named", async () => {

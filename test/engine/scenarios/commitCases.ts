@@ -4,11 +4,11 @@ import { type Directory, dag } from "@dagger.io/dagger";
 import { collector, type Note } from "./cases.js";
 import { type Delivery, followedBy, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
 import { environment } from "./environments.js";
-import { releaseMessage, tagAfter } from "./evidence.js";
+import { releaseMessage, tagAfter, tagsOf } from "./evidence.js";
 import { type Clone, cloneAhead, type GitRemote } from "./git.js";
 import { historyOf } from "./gitHistory.js";
 import { commitsAhead, mergeTo } from "./gitMerge.js";
-import { files, guarded, takeOff } from "./guardedGit.js";
+import { files, guarded, mergeByHand, takeOff } from "./guardedGit.js";
 import { recordProof, requireNotTakenBack, requireProof } from "./promotionProof.js";
 import { toMarkdown } from "./report.js";
 import { rollback } from "./rollback.js";
@@ -173,5 +173,20 @@ async function promotionCases(remote: GitRemote, source: Directory, note: Note):
   await note("an older one there", async () => {
     const from = await head();
     await mergeTo(remote, { target: "new", commit: first, from, author: PIPELINE_AUTHOR, message: "older", log });
+  });
+  await note("taken back by a pull request", async () => {
+    const { releaseFile: file } = prod;
+    const message = releaseMessage({ file, tag: "v0.2.0", rolledBack: { tag: "v0.3.0" } });
+    await mergeByHand(followed, { file, to: "v0.2.0", message });
+    await refused("v0.3.0");
+  });
+  await note("a version that a merge has left out", async () => {
+    const from = await head();
+    const { releaseFile: file } = dev;
+    const { before } = await publishTag({ remote }, dev, { tag: "v0.5.0" }, log);
+    await publishTag({ remote }, dev, { tag: before, rolledBack: { tag: "v0.5.0" } }, log);
+    await mergeByHand(remote, { file, to: before, message: "Something else", from });
+    const { text, commits } = await historyOf(remote, file, { fullHistory: true });
+    return { present: tagAfter({ sha: "", message: "", text }, file), had: tagsOf(commits, file) };
   });
 }

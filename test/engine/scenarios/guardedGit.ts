@@ -4,7 +4,7 @@ import { type Directory, dag } from "@dagger.io/dagger";
 import { repositoryOf } from "./delivery.js";
 import { environment } from "./environments.js";
 import { tagAfter } from "./evidence.js";
-import { endingIn1, type GitRemote, gitClone, gitContainer, runGit } from "./git.js";
+import { endingIn1, type GitRemote, gitClone, gitContainer, runGit, withAuthor } from "./git.js";
 import { historyOf } from "./gitHistory.js";
 import { gitServerContainer, startedGitServer } from "./gitServer.js";
 import { switches } from "./switches.js";
@@ -50,6 +50,32 @@ export async function guarded(source: Directory) {
     protect: (on: boolean) => set("prod", on),
     protectAll: () => set("main", true),
   };
+}
+
+/** Merges what somebody has written on a branch of their own, as GitHub does by default: by a commit that says nothing of it. */
+export async function mergeByHand(
+  remote: GitRemote,
+  change: { file: string; to: string; message: string; from?: string },
+) {
+  const { file, to, message, from = "HEAD" } = change;
+  const container = gitContainer(remote)
+    .withEnvVariable("FILE", file)
+    .withEnvVariable("TO", to)
+    .withEnvVariable("MESSAGE", message)
+    .withEnvVariable("FROM", from);
+  const script = `${gitClone('--branch "$BRANCH"')} && cd /work && base=$(git rev-parse HEAD) &&
+    git checkout --quiet -b theirs "$FROM" && sed -i -E "s/(tag: )"?v[0-9.]+"?/\\1"$TO"/" "$FILE" &&
+    git commit --quiet --allow-empty --all --message "$MESSAGE" && theirs=$(git rev-parse HEAD)`;
+  const merge =
+    from === "HEAD"
+      ? 'git checkout --quiet "$base" && git merge --quiet --no-ff --message "Merge pull request #7" "$theirs"'
+      : 'git merge --quiet --message "Merge branch main" "$base"';
+  const author = "Somebody <somebody@example.com>";
+  await runGit(
+    remote,
+    withAuthor(container, author),
+    endingIn1(`${script} && ${merge} && git push --quiet origin "HEAD:refs/heads/$BRANCH"`),
+  );
 }
 
 /** Takes the newest commit off the branch, as somebody may who has the right to force a push. */
