@@ -43,22 +43,22 @@ const kubernetes = {
 /** Module, file in it, and the kind@version pairs to take from it. */
 const crds: [module: string, file: string, kinds: string[]][] = [
   [
-    "github.com/fluxcd/source-controller@v1.9.3",
+    "github.com/fluxcd/source-controller@v1.9.4",
     "config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml",
     ["GitRepository@v1"],
   ],
   [
-    "github.com/fluxcd/source-controller@v1.9.3",
+    "github.com/fluxcd/source-controller@v1.9.4",
     "config/crd/bases/source.toolkit.fluxcd.io_ocirepositories.yaml",
     ["OCIRepository@v1"],
   ],
   [
-    "github.com/fluxcd/source-controller@v1.9.3",
+    "github.com/fluxcd/source-controller@v1.9.4",
     "config/crd/bases/source.toolkit.fluxcd.io_helmrepositories.yaml",
     ["HelmRepository@v1"],
   ],
   [
-    "github.com/fluxcd/source-controller@v1.9.3",
+    "github.com/fluxcd/source-controller@v1.9.4",
     "config/crd/bases/source.toolkit.fluxcd.io_buckets.yaml",
     ["Bucket@v1"],
   ],
@@ -78,12 +78,12 @@ const crds: [module: string, file: string, kinds: string[]][] = [
     ["Receiver@v1"],
   ],
   [
-    "github.com/fluxcd/helm-controller@v1.6.4",
+    "github.com/fluxcd/helm-controller@v1.6.3",
     "config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml",
     ["HelmRelease@v2"],
   ],
   [
-    "github.com/fluxcd/kustomize-controller@v1.9.3",
+    "github.com/fluxcd/kustomize-controller@v1.9.4",
     "config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
     ["Kustomization@v1"],
   ],

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Ajv, type ValidateFunction } from "ajv";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { images } from "../../pipeline/src/images.js";
 
 /** The parts of a HelmRelease that the tests spoil. */
 type HelmReleaseSpec = { upgrade: { strategy: object }; chart: { spec: object }; driftDetection: object };
@@ -31,6 +32,24 @@ function errors(manifest: Manifest): string[] {
   validate(manifest);
   return (validate.errors ?? []).map((e) => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`);
 }
+
+test("the schemas are of the versions that run: a newer one has fields that the cluster refuses", () => {
+  const generator = read("scripts/schemas.ts");
+  const versionsOf = (module: string) =>
+    [...generator.matchAll(new RegExp(`${module}@([^"]+)"`, "g"))].map(([, tag]) => tag);
+  for (const [module, image] of [
+    ["k8s.io/kubernetes", images.node],
+    ["fluxcd/source-controller", images.sourceController],
+    ["fluxcd/kustomize-controller", images.kustomizeController],
+    ["fluxcd/helm-controller", images.helmController],
+    ["fluxcd/notification-controller", images.notificationController],
+    ["fluxcd/flagger", images.flagger],
+  ] as const) {
+    const tag = image.split(":")[1]?.replace(/^v?/, "v");
+    expect(new Set(versionsOf(module)), module).toEqual(new Set([tag]));
+    expect(read(`${folder}/README.md`)).toContain(`${module}\` ${tag}`);
+  }
+});
 
 const groups = read(`${folder}/groups.txt`).trim().split("\n");
 
