@@ -10,6 +10,9 @@ const resolve = {
   alias: { "@dagger.io/dagger": fileURLToPath(new URL("pipeline/node_modules/@dagger.io/dagger", import.meta.url)) },
 };
 
+/** Run for each file, also where files share what they import. */
+const setupFiles = ["test/unit/temporary.ts"];
+
 const here = fileURLToPath(new URL(".", import.meta.url));
 const unitFiles = readdirSync(join(here, "test/unit"), { encoding: "utf8", recursive: true })
   .filter((name) => name.endsWith(".test.ts"))
@@ -27,7 +30,7 @@ const UNIT_WORKERS = availableParallelism() + 1;
  */
 const unitProject = (name: string, include: string[], { isolate }: { isolate: boolean }) => ({
   resolve,
-  test: { name, include, isolate, maxWorkers: UNIT_WORKERS, testTimeout: 30_000, hookTimeout: 30_000 },
+  test: { name, include, setupFiles, isolate, maxWorkers: UNIT_WORKERS, testTimeout: 30_000, hookTimeout: 30_000 },
 });
 
 /** Tests with the real engine: groups one after the other, and in one as many files at the same time as `workers` says. */
@@ -37,6 +40,7 @@ const engineProject = (name: string, group: { order: number; workers: number }) 
     name,
     include: [`test/${name}/**/*.test.ts`],
     globalSetup: ["test/engine/setup.ts"],
+    setupFiles,
     sequence: { groupOrder: group.order },
     maxWorkers: group.workers,
     testTimeout: 480_000,

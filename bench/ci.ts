@@ -17,10 +17,14 @@ const TRIVIAL = ["bump", "--env", "prod", "--tag", "v0.2.0", "as-patch", "conten
 /** A cluster that stays, once its node is ready. */
 async function boot(kubeconfig: string): Promise<Running> {
   const cluster = start(["--progress=plain", "call", "cluster", "up", "--ports", `${PORT}:${PORT}`]);
+  const ended = cluster.outcome.then(({ exitCode, stderr }) => {
+    throw new Error(`cluster up has ended with ${exitCode} before its node was ready:\n${stderr.slice(-2000)}`);
+  });
+  ended.catch(() => undefined); // at the end of the measurement it is to end
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   const wait = ["wait", "--for=condition=Ready", "node/node", "--timeout=60s"];
   // The kubeconfig is that of the cluster before until this one has written its own.
-  do writeFileSync(kubeconfig, (await call("kubeconfig", "plaintext")).stdout);
+  do writeFileSync(kubeconfig, (await Promise.race([call("kubeconfig", "plaintext"), ended])).stdout);
   while (spawnSync(command("kubectl"), wait, { env }).status !== 0);
   return cluster;
 }

@@ -5,6 +5,9 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+/** Part of every bundle's hash, as it was loaded. */
+const ownText = readFileSync(fileURLToPath(import.meta.url));
+
 /**
  * Imports a TypeScript file. Packages stay outside of the bundle.
  * @param {string} root the repository
@@ -40,6 +43,7 @@ function upToDate(root, cache, name) {
 async function bundle(root, cache, name, entry) {
   const { build } = await import("esbuild");
   mkdirSync(cache, { recursive: true });
+  const bundled = new Map();
   const { metafile, outputFiles } = await build({
     entryPoints: [entry],
     write: false,
@@ -51,10 +55,10 @@ async function bundle(root, cache, name, entry) {
     absWorkingDir: root,
     logLevel: "silent",
     metafile: true,
-    plugins: [keepOwnPlace],
+    plugins: [keepOwnPlace(bundled)],
   });
   const inputs = Object.keys(metafile.inputs).sort();
-  const hash = hashOf(root, inputs);
+  const hash = hashOf(root, inputs, bundled);
   const file = `${name}-${hash}.mjs`;
   write(join(cache, file), outputFiles[0].contents);
   write(join(cache, `${name}.json`), JSON.stringify({ inputs, file, hash }));
@@ -72,24 +76,28 @@ function write(file, content) {
   renameSync(draft, file);
 }
 
-/** import.meta stays that of the source file, since sources find their data by it. */
-const keepOwnPlace = {
+/** import.meta stays that of the source file, since sources find their data by it. Their texts are noted by their paths. */
+const keepOwnPlace = (texts) => ({
   name: "keep-own-place",
   setup(build) {
     build.onLoad({ filter: /\.(ts|mts|mjs|js)$/ }, ({ path }) => {
-      const contents = readFileSync(path, "utf8")
+      const text = readFileSync(path, "utf8");
+      texts.set(path, text);
+      const contents = text
         .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href))
         .replaceAll("import.meta.filename", JSON.stringify(path))
         .replaceAll("import.meta.dirname", JSON.stringify(resolve(path, "..")));
       return { contents, loader: path.endsWith("ts") ? "ts" : "js" };
     });
   },
-};
+});
 
-function hashOf(root, inputs) {
-  const hash = createHash("sha256")
-    .update(root)
-    .update(readFileSync(fileURLToPath(import.meta.url)));
-  for (const input of inputs) hash.update(`\0${input}\0`).update(readFileSync(join(root, input)));
+/** Of the texts that were bundled, where they are given: a source may have changed since it was read. */
+function hashOf(root, inputs, texts = new Map()) {
+  const hash = createHash("sha256").update(root).update(ownText);
+  for (const input of inputs) {
+    const path = join(root, input);
+    hash.update(`\0${input}\0`).update(texts.get(path) ?? readFileSync(path));
+  }
   return hash.digest("hex").slice(0, 16);
 }

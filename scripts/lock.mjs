@@ -48,10 +48,10 @@ export async function locked(file, work, { onWait, signal } = {}) {
     if (holder && isAlive(file, holder)) {
       if (!waited) onWait?.(describe(file, holder));
       waited = true;
-      await new Promise((done) => setTimeout(done, POLL_MS));
-    } else if (!removeDead(file)) {
-      await new Promise((done) => setTimeout(done, POLL_MS));
+    } else if (holder && removeDead(file)) {
+      continue;
     }
+    await new Promise((done) => setTimeout(done, POLL_MS));
   }
   const release = () => {
     if (read(file)?.key === mine.key) rmSync(file, { force: true });
@@ -121,12 +121,15 @@ function replace(file, mine) {
   renameSync(draft, file);
 }
 
-/** @returns {{ host: string, key: string, processes: { pid: number, started: string }[] } | undefined} */
+/** What can't be read names nobody, and is as dead as what a killed process left. */
+const NOBODY = { host: hostname(), key: "", processes: [] };
+
+/** @returns {{ host: string, key: string, processes: { pid: number, started: string }[] } | undefined} nothing when it is free */
 function read(file) {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error.code === "ENOENT" ? undefined : NOBODY;
   }
 }
 
@@ -146,7 +149,8 @@ function removeDead(file) {
   }
   try {
     const holder = read(file);
-    if (!holder || !isAlive(file, holder)) rmSync(file, { force: true });
+    // One that is absent may be another's by now.
+    if (holder && !isAlive(file, holder)) rmSync(file, { force: true });
     return true;
   } finally {
     rmSync(guard, { recursive: true, force: true });

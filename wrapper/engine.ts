@@ -177,14 +177,16 @@ async function remove(context: Context, yes: boolean): Promise<number> {
   return 0;
 }
 
+/** One of the locks is held meanwhile. Without the note, a removal that was interrupted would not know what is daggerw's. */
+const REMOVED_LAST = ["locks", ".daggerw"];
+
 async function removeMade({ cache, say }: Context): Promise<void> {
   // Removing through a mount would remove what is mounted: the host's own files.
   const mounts = mountsBelow(cache);
   if (mounts.length > 0) {
     throw new UserError(`Not removed, since something is still mounted there:\n  ${mounts.join("\n  ")}`);
   }
-  // The locks last: one is held meanwhile.
-  const made = madeIn(cache).sort((a, b) => Number(a === "locks") - Number(b === "locks"));
+  const made = madeIn(cache).sort((a, b) => REMOVED_LAST.indexOf(a) - REMOVED_LAST.indexOf(b));
   let all = 0;
   for (const name of made) {
     const size = await sizeOf(join(cache, name));

@@ -132,11 +132,12 @@ function verify(archive: Buffer, name: string, checksums: string, pin: string | 
   if (pin && pin !== actual) refuse(`its SHA-256 is ${actual}, wrapper/checksums.json says ${pin}`);
 }
 
+const PROXIES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
 /** Bytes of a URL, with more than one attempt at what may be a passing trouble. */
 async function fetchBytes(url: string, temporary: string, options: OfficialOptions): Promise<Buffer> {
   const { env, signal, say, retryMs = 1_000 } = options;
-  const usesProxy = env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY || env.http_proxy || env.ALL_PROXY;
-  const curl = usesProxy ? findOnPath("curl", env) : undefined;
+  const curl = PROXIES.some((name) => env[name]) ? findOnPath("curl", env) : undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       // Node 20's fetch knows no proxies; curl does.

@@ -2,8 +2,10 @@
 // of, away from under it.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { identity } from "../../scripts/lock.mjs";
 import { cache } from "./cache.js";
+import { step } from "./steps.js";
 
 /** What a call is at: it makes ready what it needs, or runs on the engine. */
 type State = "prepares" | "runs";
@@ -40,6 +42,17 @@ export function otherCalls(): Call[] {
     else rmSync(join(folder(), name), { force: true });
   }
   return calls;
+}
+
+/** Those that run on the engine. */
+export const callsThatRun = () => otherCalls().filter(({ state }) => state === "runs");
+
+/** A restart would end the calls that run, or leave them without images. One that keeps a cluster up ends only by hand. */
+export async function untilNobodyCalls(why: string): Promise<void> {
+  if (callsThatRun().length === 0) return;
+  await step(`wait for ${describeCalls(callsThatRun())} to end (Ctrl-C where it runs): ${why}`, async () => {
+    while (callsThatRun().length > 0) await sleep(500);
+  });
 }
 
 function readText(file: string): string {

@@ -138,7 +138,10 @@ async function update(env: NodeJS.ProcessEnv): Promise<void> {
     const { exitCode, stderr } = await $({ quiet: true, nothrow: true, env })`apt-get update --error-on=any`;
     if (exitCode === 0) return;
     if (!/could not get lock/i.test(stderr) || attempt === 30) {
-      throw new Error(`apt can't fetch Debian's package lists from ${debianArchive()}:\n${stderr.trim()}`);
+      throw new Error(
+        `apt can't fetch Debian's package lists from ${debianArchive()}:\n${stderr.trim()}\n` +
+          "If that is not the right archive, set DAGGERW_DEBIAN_ARCHIVE to the address of one.",
+      );
     }
     await sleep(1000);
   }
@@ -204,8 +207,11 @@ export async function aptEnvironment(): Promise<NodeJS.ProcessEnv> {
 /** The Debian archive that the host's apt uses, or DAGGERW_DEBIAN_ARCHIVE. */
 export function debianArchive(): string {
   if (process.env.DAGGERW_DEBIAN_ARCHIVE) return process.env.DAGGERW_DEBIAN_ARCHIVE;
-  const sites = $.sync({ quiet: true, nothrow: true })`apt-get indextargets --format ${"$(SITE)"}`.stdout.split("\n");
-  const archive = sites.find((site) => /\/debian\/?$/.test(site));
+  const format = "$(SITE) $(ORIGIN)";
+  const targets = $.sync({ quiet: true, nothrow: true })`apt-get indextargets --format ${format}`.stdout.split("\n");
+  const archives = targets.map((line) => line.split(" ")).filter(([site = ""]) => /\/debian\/?$/.test(site));
+  // Others have such addresses, too. Who the origin is, is known only where the lists have been fetched.
+  const [archive] = archives.find(([, origin]) => origin === "Debian") ?? archives[0] ?? [];
   if (archive) return archive;
   throw new Error(
     "apt's sources on this host name no Debian archive (an address that ends with /debian). " +

@@ -17,7 +17,7 @@ import { createConnection } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cache, embeddedDir } from "./cache.js";
-import { describeCalls, otherCalls } from "./calls.js";
+import { callsThatRun, describeCalls, untilNobodyCalls } from "./calls.js";
 import { debianRoot } from "./debian.js";
 import { type GoBuild, goBuild, isGoBuilt } from "./go.js";
 import { bridgeAddress, noteForwarding, restoreNetwork } from "./hostNetwork.js";
@@ -96,7 +96,7 @@ export async function startEngine(parts: EngineParts): Promise<void> {
     if (!change) return;
     if (change === "host" && callsThatRun().length > 0) return say(OLD_RESOLVER);
   }
-  if (running) await untilNobodyCalls();
+  if (running) await untilNobodyCalls("the engine is to be started anew, with other parts");
   if (running || orphans().length > 0) await stopEngine();
   refuseOtherEngines();
   refuseEnginesResolver();
@@ -104,6 +104,8 @@ export async function startEngine(parts: EngineParts): Promise<void> {
     if (existsSync(engineFiles.pid)) detail("the one before was killed, and its cache is emptied first");
     await restoreNetwork(parts.root); // of an engine that was killed
     noteForwarding();
+    // Ahead of the engine: a start that fails or is interrupted leaves the network to the next stop.
+    writeFileSync(partsFile(), JSON.stringify(parts));
     const pid = await insideOf(spawnEngine(parts));
     writeFileSync(engineFiles.pid, `${pid}`);
     await untilItAnswers({
@@ -115,19 +117,22 @@ export async function startEngine(parts: EngineParts): Promise<void> {
       stop: stopEngine,
     });
     writeFileSync(engineFiles.stamp, JSON.stringify(stamp));
-    writeFileSync(partsFile(), JSON.stringify(parts));
   });
 }
 
 /** What an engine was started from, as hashes. */
 type Stamp = { parts: string; host: string };
 
-function stampOf(parts: EngineParts): Stamp {
-  const hostFiles = ["/etc/resolv.conf", "/usr/local/share/ca-certificates"].filter(existsSync);
-  return {
-    parts: hashOf({ files: [startScript], values: [parts, engineVersion] }),
-    host: hashOf({ files: hostFiles.map((path) => realpathSync(path)) }),
-  };
+const stampOf = (parts: EngineParts): Stamp => ({
+  parts: hashOf({ files: [startScript], values: [parts, engineVersion] }),
+  host: hashOf({ files: hostFiles() }),
+});
+
+/** What an engine has from the host. Links are followed: what is behind them may change while they stay. */
+export function hostFiles(authorities = "/usr/local/share/ca-certificates"): string[] {
+  const names = existsSync(authorities) ? readdirSync(authorities, { recursive: true, encoding: "utf8" }).sort() : [];
+  const paths = ["/etc/resolv.conf", ...names.map((name) => join(authorities, name))];
+  return paths.filter((path) => existsSync(path)).map((path) => realpathSync(path));
 }
 
 function readStamp(): Partial<Stamp> {
@@ -148,28 +153,29 @@ const OLD_RESOLVER =
   "This host's resolver or authorities have changed since the engine was started. It goes on with the old ones " +
   "while other calls run on it; the first call after them starts it anew.";
 
-const callsThatRun = () => otherCalls().filter(({ state }) => state === "runs");
-
-/** A restart would end the calls that run. One that keeps a cluster up ends only when somebody ends it. */
-async function untilNobodyCalls() {
-  if (callsThatRun().length === 0) return;
-  const what = `wait for ${describeCalls(callsThatRun())} to end (Ctrl-C where it runs): the engine is to be started anew, with other parts`;
-  await step(what, async () => {
-    while (callsThatRun().length > 0) await sleep(500);
-  });
-}
-
-/** What the engine that runs was made of: its root's commands take back what it did to the network. */
+/** What the engine was made of that was started last: its root's commands take back what it did to the network. */
 const partsFile = () => join(cache.run, "engine.parts");
 
-const rootOfRunning = (): string | undefined =>
+const rootOfLast = (): string | undefined =>
   existsSync(partsFile()) ? (JSON.parse(readFileSync(partsFile(), "utf8")) as EngineParts).root : undefined;
 
 /** The engine's pid, if it runs. */
 export function runningEngine(): number | undefined {
   const pid = readPid(engineFiles.pid);
-  return pid && alive(pid, "dagger-engine") ? pid : undefined;
+  return pid && alive(pid, "dagger-engine") && isOurs(stateOf(pid)) ? pid : undefined;
 }
+
+/** The engine's state that a process was started with, if it was. */
+function stateOf(pid: number): string | undefined {
+  try {
+    return /(?:^|\0)ENGINE_STATE=([^\0]+)/.exec(readFileSync(`/proc/${pid}/environ`, "utf8"))?.[1];
+  } catch {
+    return undefined; // It has ended meanwhile.
+  }
+}
+
+/** Whether it is this cache folder's, which may be named by way of a link. */
+const isOurs = (state = "") => existsSync(state) && realpathSync(state) === realpathSync(cache.engineState);
 
 /** Engines on this host's network that have an engine's state: tini and the engine itself count as one. */
 function engines(): { pid: number; state: string }[] {
@@ -179,7 +185,7 @@ function engines(): { pid: number; state: string }[] {
     try {
       const [command = ""] = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
       if (command !== "tini" || readlinkSync(`/proc/${name}/ns/net`) !== own) continue;
-      const [, state] = /(?:^|\0)ENGINE_STATE=([^\0]+)/.exec(readFileSync(`/proc/${name}/environ`, "utf8")) ?? [];
+      const state = stateOf(Number(name));
       if (state && alive(Number(name), "dagger-engine")) found.push({ pid: Number(name), state });
     } catch {
       // It has ended meanwhile.
@@ -189,11 +195,14 @@ function engines(): { pid: number; state: string }[] {
 }
 
 /** Engines of this cache folder that no pid file names: who started them was killed in that moment. */
-const orphans = () => engines().filter(({ pid, state }) => state === cache.engineState && pid !== runningEngine());
+const orphans = () => engines().filter(({ pid, state }) => isOurs(state) && pid !== runningEngine());
+
+/** One of another cache folder. */
+const otherEngine = () => engines().find(({ state }) => !isOurs(state));
 
 /** Two engines on one network would take each other's bridge away. */
 function refuseOtherEngines() {
-  const other = engines().find(({ state }) => state !== cache.engineState);
+  const other = otherEngine();
   if (!other) return;
   const folder = dirname(other.state);
   throw new Error(
@@ -210,9 +219,9 @@ export async function stopEngine(): Promise<void> {
     if (calls.length > 0) say(`What runs on the engine ends with it: ${describeCalls(calls)}.`);
     await step("stop the engine", () => endProcess(pid, STOP_TIMEOUT_MS));
   }
-  const root = rootOfRunning();
-  // Also of one that was killed.
-  if (root && (pids.length > 0 || existsSync(engineFiles.pid))) await restoreNetwork(root);
+  const root = rootOfLast();
+  // Also of one that was killed, or did not come up; but another's that runs meanwhile has the same bridge.
+  if (root && !otherEngine()) await restoreNetwork(root);
   await rm(partsFile(), { force: true });
   await rm(engineFiles.pid, { force: true });
   await rm(engineFiles.stamp, { force: true });

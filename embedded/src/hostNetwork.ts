@@ -25,11 +25,15 @@ export function noteForwarding(): void {
   if (now === "0") writeFileSync(note(), boot());
 }
 
-/** Bridges of Docker, podman, nerdctl and libvirt, behind which containers or machines need forwarding. */
-const OTHERS_BRIDGE = /^(docker|br-|cni|podman|nerdctl|virbr)/;
+/** Bridges of containers and machines, a cluster's overlays, and tunnels: what is behind them needs forwarding. */
+const FORWARDS =
+  /^(docker|br-|cni|podman|nerdctl|virbr|lxdbr|incusbr|lxcbr|vmbr|flannel|cali|cilium|wg|tailscale|zt|tun|tap)/;
 
-/** The interfaces for which forwarding has to stay. */
-export const othersBridges = (interfaces: string[]): string[] => interfaces.filter((name) => OTHERS_BRIDGE.test(name));
+const isBridge = (name: string) => existsSync(`/sys/class/net/${name}/bridge`);
+
+/** The interfaces for which forwarding has to stay: of these names, and every bridge but the engine's. */
+export const othersInterfaces = (interfaces: string[], bridge = isBridge): string[] =>
+  interfaces.filter((name) => name !== BRIDGE && (FORWARDS.test(name) || bridge(name)));
 
 /**
  * Takes it all back.
@@ -48,7 +52,7 @@ const hostEnvironment = () => ({ ...process.env, PATH: systemPath() });
 
 /** Unless somebody has begun to rely on it: Docker finds it on when it starts, and leaves it. */
 function stopForwarding() {
-  const others = othersBridges(readdirSync("/sys/class/net"));
+  const others = othersInterfaces(readdirSync("/sys/class/net"));
   if (others.length === 0) writeFileSync(FORWARDING, "0");
   else
     say(

@@ -87,9 +87,7 @@ async function engineParts() {
 
 async function buildOnly() {
   await engineParts();
-  // One that runs would go on with images that are no more.
-  if (runningMirror()) await startMirror();
-  else await images();
+  await images(); // A mirror that runs keeps those that it has: the next call starts it anew.
 }
 
 async function buildAndStart() {

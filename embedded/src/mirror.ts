@@ -1,18 +1,19 @@
 // The registry mirror: every image of the pipeline's table under its public name, served on this host's loopback.
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { type ImageName, images as table } from "../../pipeline/src/images.js";
 import { cache, embeddedDir } from "./cache.js";
+import { untilNobodyCalls } from "./calls.js";
 import { builtGroups, groupBuilds } from "./demand.js";
 import { goVersion } from "./go.js";
 import { type Blob, type GroupName, parseReference, type Recipe, store } from "./images.js";
 import { alive, endProcess, filesOf, readPid, untilItAnswers } from "./process.js";
 import { commonBuilds, recipes } from "./recipes/index.js";
 import { tools } from "./recipes/parts.js";
-import { built, locked, step } from "./steps.js";
+import { built, hashOf, type Inputs, locked, step } from "./steps.js";
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -31,23 +32,35 @@ export const mirror = () => ({
   registries: [...new Set(Object.values(table).map((reference) => parseReference(reference).registry))].sort(),
 });
 
+const from = (...names: string[]) => names.map((name) => join(embeddedDir, name));
+
+/** The code that makes the images, as it was loaded: what is edited while it works is not what it works by. */
+const code = hashOf({
+  files: [
+    ...from("src/recipes", "src/images.ts", "src/debian.ts", "src/go.ts", "src/node.ts", "src/python.ts"),
+    ...from("src/engine.ts", "src/sdk.ts"), // the engine's own image
+  ],
+});
+
+/** All that decides on the images' content, so that nothing else has to be looked at when nothing has changed. */
+export function imageInputs(groups: GroupName[]): Inputs {
+  const files = [
+    ...from("python", "sdk"),
+    join(embeddedDir, "..", "pipeline", "package-lock.json"),
+    ...[...commonBuilds(), ...groupBuilds()].map(({ module }) => join(embeddedDir, "go", module)),
+  ];
+  return { files, values: [code, table, goVersion(), groups] };
+}
+
 /**
  * Makes the images, where that isn't done yet, and returns the folder that a registry can serve. With what is only built on
  * demand, if that has been built.
  */
 export function images(): Promise<string> {
   const groups = builtGroups();
-  const from = (...names: string[]) => names.map((name) => join(embeddedDir, name));
-  // All that decides on the images' content, so that nothing else has to be looked at when nothing has changed.
-  const files = [
-    ...from("src/recipes", "src/images.ts", "src/debian.ts", "src/go.ts", "src/node.ts", "src/python.ts", "python"),
-    ...from("src/engine.ts", "src/sdk.ts", "sdk"), // the engine's own image
-    join(embeddedDir, "..", "pipeline", "package-lock.json"),
-    ...[...commonBuilds(), ...groupBuilds()].map(({ module }) => join(embeddedDir, "go", module)),
-  ];
   return built(
     "registry",
-    { files, values: [table, goVersion(), groups] },
+    imageInputs(groups),
     async (outDir, detail) => {
       for (const [name, reference] of Object.entries(table)) {
         detail(reference);
@@ -71,13 +84,20 @@ export const mirrorFiles = filesOf("mirror");
 /** Makes the images and serves them; a mirror that already serves them is left alone. */
 export async function startMirror(): Promise<ReturnType<typeof mirror>> {
   const storage = await images();
-  const registry = join(await tools(), "registry");
-  const stamp = JSON.stringify([basename(storage), registry, mirrorPort()]);
+  await serve(storage, join(await tools(), "registry"));
+  return mirror();
+}
+
+/** Has a registry's command serve a folder, once no call runs that may yet want images that go with the one that runs. */
+export async function serve(storage: string, registry: string): Promise<void> {
+  const stamp = JSON.stringify([storage, registry, mirrorPort()]);
   const serves = () =>
     runningMirror() && existsSync(mirrorFiles.stamp) && readFileSync(mirrorFiles.stamp, "utf8") === stamp;
-  if (serves()) return mirror();
+  if (serves()) return;
   await locked("mirror", async () => {
     if (serves()) return; // Another process was first.
+    if (runningMirror() && takesAway(storage))
+      await untilNobodyCalls("the image registry is to be started anew, with other images");
     await stopMirror();
     await refuseBusyPort(mirrorPort());
     await step("start the registry mirror", async (detail) => {
@@ -95,7 +115,24 @@ export async function startMirror(): Promise<ReturnType<typeof mirror>> {
       detail(mirror().address);
     });
   });
-  return mirror();
+}
+
+/** Whether the mirror that runs serves images that a folder does not have: one with more is there again in a moment. */
+function takesAway(storage: string): boolean {
+  const [serving = ""] = existsSync(mirrorFiles.stamp)
+    ? (JSON.parse(readFileSync(mirrorFiles.stamp, "utf8")) as string[])
+    : [];
+  const there = new Set(imagesIn(storage));
+  return imagesIn(serving).some((image) => !there.has(image));
+}
+
+/** The images in a registry's folder, by the paths of their tags. */
+function imagesIn(storage: string): string[] {
+  const folder = join(storage, "docker/registry/v2/repositories");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) =>
+    /_manifests\/tags\/[^/]+$/.test(path),
+  );
 }
 
 /** The mirror's pid, if it runs. */

@@ -1,5 +1,5 @@
 // Processes that outlive a call, known by their pid.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cache } from "./cache.js";
@@ -51,7 +51,8 @@ export function readPid(file: string): number | undefined {
 export function alive(pid: number, name?: string): boolean {
   try {
     const [, state = ""] = /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-    if (state === "Z" || state === "X") return false;
+    // A zombie has ended, unless others of its threads are still to end: it has its ports until they have.
+    if (state === "X" || (state === "Z" && readdirSync(`/proc/${pid}/task`).length <= 1)) return false;
     return !name || readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").includes(name);
   } catch {
     return false;

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { arch } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { cache } from "./cache.js";
 import { $ } from "./shell.js";
 
@@ -112,10 +112,11 @@ export async function built(
     if (existsSync(result)) return result;
     const make = async (detail: (text: string) => void) => {
       await removeOthers(name, /^\.new-(.*)-[0-9a-f]{16}$/);
-      const temporary = join(cache.built, `.new-${name}-${hashOf(inputs)}`);
+      const temporary = join(cache.built, `.new-${basename(result)}`);
       mkdirSync(temporary);
       try {
         await build(temporary, detail);
+        if (builtPath(name, inputs) !== result) throw new Error(changedMeanwhile(name, inputs));
       } catch (error) {
         await removeTree(temporary).catch(() => {});
         throw explained(error);
@@ -129,6 +130,11 @@ export async function built(
     return await withOwnUmask(async () => (quiet ? await make(() => {}) : await step(title, make)));
   });
 }
+
+/** Kept under the name of what was there before, half of the new would never be made anew. */
+const changedMeanwhile = (name: string, { files = [] }: Inputs) =>
+  `What ${name} is made of has changed while it was made, and it may be half of the old and half of the new: run again.\n` +
+  `It is made of:\n${files.map((path) => `  ${path}`).join("\n")}`;
 
 let callersUmask = 0;
 /** How many results are being made: several at the same time have one umask. */

@@ -1,14 +1,14 @@
 // The embedded engine changes nothing on the host outside its cache folder: the same before, during and after it runs.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runningEngine } from "../../embedded/src/engine.js";
 import { cacheFolder } from "../../wrapper/cache.js";
 import { decide } from "../../wrapper/decide.js";
 import { daggerw, repository, start } from "../engine/daggerw.js";
+import { temporaryFolder } from "../unit/temporary.js";
 
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8", maxBuffer: 1e9 });
 
@@ -49,8 +49,9 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
   // With an empty cache: an engine that is killed costs it, and the next run of all tests would have to fill it.
   beforeAll(async () => {
     await daggerw(["engine", "stop"]);
-    await rm(kept, { recursive: true, force: true });
-    if (existsSync(state)) await rename(state, kept);
+    // A run that was killed has left it there, and its own in its place.
+    if (existsSync(kept)) await rm(state, { recursive: true, force: true });
+    else if (existsSync(state)) await rename(state, kept);
   });
   afterAll(async () => {
     await daggerw(["engine", "stop"]);
@@ -64,7 +65,7 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
     expect(before.rules.filter((rule) => rule.includes("CNI-"))).toEqual([]);
 
     expect(await daggerw(["engine", "start"])).toMatchObject({ exitCode: 0 });
-    const home = mkdtempSync(join(tmpdir(), "home-"));
+    const home = temporaryFolder();
     const env = { HOME: home, DAGGERW_CACHE: cacheOf(), XDG_STATE_HOME: "" };
     expect(await daggerw(["-s", "call", ...bump], env)).toMatchObject({ exitCode: 0 });
     expect(readdirSync(home)).toEqual([]);

@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cache } from "../../embedded/src/cache.js";
 import { describeCalls, noteCall, otherCalls } from "../../embedded/src/calls.js";
 import { changeSince } from "../../embedded/src/engine.js";
+import { runningMirror, serve, stopMirror } from "../../embedded/src/mirror.js";
+import { printTo } from "../../embedded/src/steps.js";
+import { freePort } from "./freePort.js";
 import { temporaryFolder } from "./temporary.js";
 
 beforeEach(() => void vi.stubEnv("DAGGERW_CACHE", temporaryFolder()));
@@ -54,3 +57,62 @@ test("another resolver of the host is no reason to wait for calls that run, as o
   expect(changeSince({ parts: "c", host: "c" }, now)).toBe("parts");
   expect(changeSince({}, now)).toBe("parts");
 });
+
+/** A registry that has nothing, and answers. */
+const emptyRegistry = `#!${process.execPath}
+const { http } = JSON.parse(require("node:fs").readFileSync(process.argv[3]));
+require("node:http").createServer((_, response) => response.end("{}")).listen(Number(http.addr.split(":")[1]), "127.0.0.1");
+`;
+
+/** A registry's folder with images, as far as their names go. */
+function storage(...images: string[]): string {
+  const folder = temporaryFolder();
+  for (const image of images) {
+    const [name = "", tag = ""] = image.split(":");
+    mkdirSync(join(folder, "docker/registry/v2/repositories", name, "_manifests/tags", tag, "current"), {
+      recursive: true,
+    });
+  }
+  return folder;
+}
+
+// Processes are known by /proc, and a lock is flock's.
+test.runIf(process.platform === "linux")(
+  "a mirror with more images takes the place of one that runs at once, one without some of them when no call runs",
+  async () => {
+    vi.stubEnv("DAGGERW_MIRROR_PORT", `${await freePort()}`);
+    const lines: string[] = [];
+    const before = printTo((line) => lines.push(line));
+    const registry = join(cache.tmp, "registry");
+    writeFileSync(registry, emptyRegistry, { mode: 0o755 });
+    const call = await caller();
+    try {
+      const [old, more, other] = [storage("a:v1"), storage("a:v1", "b:v1"), storage("a:v2", "b:v1")];
+      await serve(old, registry);
+      const least = runningMirror();
+      expect(least).toBeGreaterThan(0);
+      await serve(old, registry);
+      expect(runningMirror()).toBe(least);
+      await serve(more, registry);
+      const first = runningMirror();
+      expect(first).not.toBe(least);
+      expect(lines.filter((line) => line.includes("wait for"))).toEqual([]);
+
+      const served = serve(other, registry);
+      const why = "the image registry is to be started anew, with other images";
+      const waits = `▸ wait for a call (pid ${call.pid}) to end (Ctrl-C where it runs): ${why}`;
+      await vi.waitFor(() => expect(lines).toContain(waits), 5000);
+      expect(runningMirror()).toBe(first);
+      call.kill();
+      await served;
+      expect(runningMirror()).toBeGreaterThan(0);
+      expect(runningMirror()).not.toBe(first);
+      expect(lines.filter((line) => line.startsWith("▸ wait for a call"))).toEqual([waits]);
+    } finally {
+      call.kill();
+      await stopMirror();
+      printTo(before);
+    }
+  },
+  120_000, // longer than all that is waited for in it: given up earlier, it would go on with the cache folder of another test
+);

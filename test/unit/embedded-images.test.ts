@@ -1,6 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { assemble, changedPaths, parseReference, rootLayer, store, treeLayer } from "../../embedded/src/images.js";
@@ -121,6 +130,36 @@ test("the mirror stands for the registries of the table", () => {
   expect(() => mirrorPort({ DAGGERW_MIRROR_PORT: "high" })).toThrow("DAGGERW_MIRROR_PORT is not a port: high");
 });
 
+test("the images are those of the code that was loaded, however it has been edited since, and of the other files as they are", () => {
+  const copy = temporaryFolder();
+  for (const name of ["embedded", "wrapper", "scripts", "dagger.json", "package.json"])
+    cpSync(name, join(copy, name), { recursive: true });
+  mkdirSync(join(copy, "pipeline/src"), { recursive: true });
+  for (const name of ["pipeline/package-lock.json", "pipeline/src/images.ts"]) cpSync(name, join(copy, name));
+  symlinkSync(join(process.cwd(), "node_modules"), join(copy, "node_modules"));
+  const script = `
+    import { appendFileSync } from "node:fs";
+    import { imageInputs } from "./embedded/src/mirror.ts";
+    import { hashOf } from "./embedded/src/steps.ts";
+    const hashes = [hashOf(imageInputs([]))];
+    for (const name of ["src/recipes/index.ts", "python/moto/requirements.txt"]) {
+      appendFileSync("embedded/" + name, "\\n");
+      hashes.push(hashOf(imageInputs([])));
+    }
+    console.log(JSON.stringify(hashes));`;
+  writeFileSync(join(copy, "hashes.ts"), script);
+  const options = { cwd: copy, encoding: "utf8" } as const;
+  const hashes = () => JSON.parse(execFileSync("node_modules/.bin/tsx", ["hashes.ts"], options));
+  const [before, codeEdited, dataEdited] = hashes();
+  expect(codeEdited).toBe(before);
+  expect(dataEdited).not.toBe(before);
+  writeFileSync(
+    join(copy, "embedded/python/moto/requirements.txt"),
+    readFileSync("embedded/python/moto/requirements.txt"),
+  );
+  expect(hashes()[0]).not.toBe(before);
+});
+
 test.each([
   ["busybox:1.37.0", "docker.io", "library/busybox", "1.37.0"],
   ["alpine/helm:4.3.0", "docker.io", "alpine/helm", "4.3.0"],
@@ -133,6 +172,9 @@ test.each([
 test("a name without a tag is refused", () => {
   expect(() => parseReference("busybox")).toThrow("busybox is not an image name with a tag");
 });
+
+/** Layers are made by GNU tar, under a lock of flock: macOS has neither. */
+const onLinux = test.runIf(process.platform === "linux");
 
 const someLayer = (name = "some", text = "hello") =>
   treeLayer(name, { values: [text] }, async () => {
@@ -147,7 +189,7 @@ const someLayer = (name = "some", text = "hello") =>
     };
   });
 
-test("the same content gives the same layer, byte for byte, whenever and wherever it is made", async () => {
+onLinux("the same content gives the same layer, byte for byte, whenever and wherever it is made", async () => {
   const first = await someLayer();
   vi.stubEnv("DAGGERW_CACHE", temporaryFolder());
   const second = await someLayer();
@@ -157,7 +199,7 @@ test("the same content gives the same layer, byte for byte, whenever and whereve
   expect(digest).not.toBe(first.digest);
 });
 
-test("a layer holds what it should, as root's", async () => {
+onLinux("a layer holds what it should, as root's", async () => {
   const { path } = await someLayer();
   const list = execFileSync("tar", ["-tvf", path, "--numeric-owner"], { encoding: "utf8" }).trim().split("\n");
   const columns = list.map((line) => line.split(/\s+/)).map(([mode, owner, , , , ...name]) => [mode, owner, ...name]);
@@ -172,28 +214,31 @@ test("a layer holds what it should, as root's", async () => {
   ]);
 });
 
-test("in a layer of a Debian root the engine can add a host's authorities by itself, and take them away again", async () => {
-  const root = join(temporaryFolder(), "root");
-  for (const folder of ["usr/sbin", "etc/ssl/certs"]) mkdirSync(join(root, folder), { recursive: true });
-  for (const name of ["update-ca-certificates", "other"]) writeFileSync(join(root, "usr/sbin", name), "#!/bin/sh\n");
-  writeFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), "one\ntwo\n");
-  const list = (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).trim().split("\n");
-  const { path } = await rootLayer("test", { root });
-  expect(list(path)).toEqual([
-    "./etc/",
-    "./etc/ssl/",
-    "./etc/ssl/certs/",
-    "./usr/",
-    "./usr/sbin/",
-    "./usr/sbin/other",
-    "./etc/ssl/certs/ca-certificates.crt",
-  ]);
-  expect(execFileSync("tar", ["-xOf", path, "./etc/ssl/certs/ca-certificates.crt"], { encoding: "utf8" })).toBe(
-    "one\ntwo\n\n",
-  );
-  const engines = await rootLayer("test", { root, updatesAuthorities: true });
-  expect(list(engines.path)).toContain("./usr/sbin/update-ca-certificates");
-});
+onLinux(
+  "in a layer of a Debian root the engine can add a host's authorities by itself, and take them away again",
+  async () => {
+    const root = join(temporaryFolder(), "root");
+    for (const folder of ["usr/sbin", "etc/ssl/certs"]) mkdirSync(join(root, folder), { recursive: true });
+    for (const name of ["update-ca-certificates", "other"]) writeFileSync(join(root, "usr/sbin", name), "#!/bin/sh\n");
+    writeFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), "one\ntwo\n");
+    const list = (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).trim().split("\n");
+    const { path } = await rootLayer("test", { root });
+    expect(list(path)).toEqual([
+      "./etc/",
+      "./etc/ssl/",
+      "./etc/ssl/certs/",
+      "./usr/",
+      "./usr/sbin/",
+      "./usr/sbin/other",
+      "./etc/ssl/certs/ca-certificates.crt",
+    ]);
+    expect(execFileSync("tar", ["-xOf", path, "./etc/ssl/certs/ca-certificates.crt"], { encoding: "utf8" })).toBe(
+      "one\ntwo\n\n",
+    );
+    const engines = await rootLayer("test", { root, updatesAuthorities: true });
+    expect(list(engines.path)).toContain("./usr/sbin/update-ca-certificates");
+  },
+);
 
 test("of a root that was copied from another, only what changed is packed", () => {
   const base = temporaryFolder();
@@ -214,7 +259,7 @@ test("of a root that was copied from another, only what changed is packed", () =
   expect(changedPaths(root)).toContain("/etc/same");
 });
 
-test("an image's manifest names its layers and configuration by their digests and sizes", async () => {
+onLinux("an image's manifest names its layers and configuration by their digests and sizes", async () => {
   const layer = await someLayer();
   const image = assemble([layer], { Entrypoint: ["/bin/tool"] });
   const manifest = JSON.parse(image.manifest);
@@ -227,7 +272,7 @@ test("an image's manifest names its layers and configuration by their digests an
   });
 });
 
-test("a stored image is found by its tag, with its layers as links to the built ones", async () => {
+onLinux("a stored image is found by its tag, with its layers as links to the built ones", async () => {
   const storage = temporaryFolder();
   const layer = await someLayer();
   await store(storage, images.busybox, [layer], {});

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { othersBridges, removalOf } from "../../embedded/src/hostNetwork.js";
+import { othersInterfaces, removalOf } from "../../embedded/src/hostNetwork.js";
 
 const jump = '-A FORWARD -m comment --comment "CNI firewall plugin rules" -j CNI-FORWARD';
 const overrides = '-A CNI-FORWARD -m comment --comment "CNI firewall plugin admin overrides" -j CNI-ADMIN';
@@ -48,7 +48,15 @@ test("a host without any of them is left alone", () => {
 });
 
 test("forwarding stays for bridges of others, which may have come meanwhile", () => {
-  expect(othersBridges(["lo", "eth0", "dagger0", "ens5", "bond0", "wlan0"])).toEqual([]);
+  expect(othersInterfaces(["lo", "eth0", "dagger0", "ens5", "bond0", "wlan0"])).toEqual([]);
   const theirs = ["docker0", "br-4f2a9c1e7b3d", "cni0", "podman0", "virbr0"];
-  expect(othersBridges(["lo", ...theirs, "eth0"])).toEqual(theirs);
+  expect(othersInterfaces(["lo", ...theirs, "eth0"])).toEqual(theirs);
+});
+
+test("forwarding stays for bridges of any name, for overlays and for tunnels", () => {
+  const isBridge = (name: string) => ["dagger0", "lan"].includes(name);
+  expect(othersInterfaces(["lo", "dagger0", "lan", "eth0"], isBridge)).toEqual(["lan"]);
+  const bridges = ["lxdbr0", "incusbr0", "lxcbr0", "vmbr0"];
+  const theirs = [...bridges, "wg0", "tailscale0", "tun0", "tap0", "flannel.1", "cali0a1b2c3d4e5", "cilium_host"];
+  expect(othersInterfaces(["lo", ...theirs, "veth0a1b2c3d"])).toEqual(theirs);
 });

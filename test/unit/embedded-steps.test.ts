@@ -31,19 +31,22 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
+/** Results are made, and other work is done, under a lock of flock, which macOS has not. */
+const onLinux = test.runIf(process.platform === "linux");
+
 const write = (text: string) => async (outDir: string) => writeFileSync(join(outDir, "file"), text);
 const never = async () => {
   throw new Error("should not be built again");
 };
 
-test("a result is built once, and says its size and time", async () => {
+onLinux("a result is built once, and says its size and time", async () => {
   const first = await built("part", { values: [1] }, write("content"));
   expect(readFileSync(join(first, "file"), "utf8")).toBe("content");
   expect(lines).toEqual(["▸ build part", expect.stringMatching(/^✔ build part, [\d.]+ s: 1 MB$/)]);
   expect(await built("part", { values: [1] }, never)).toBe(first);
 });
 
-test("changed inputs build a new result, and the old one goes", async () => {
+onLinux("changed inputs build a new result, and the old one goes", async () => {
   const first = await built("part", { values: [1] }, write("old"));
   const other = await built("part-more", { values: [1] }, write("not the same part"));
   const second = await built("part", { values: [2] }, write("new"));
@@ -52,7 +55,7 @@ test("changed inputs build a new result, and the old one goes", async () => {
   expect(existsSync(other)).toBe(true);
 });
 
-test("what the engine that runs is made of stays, until another one runs", async () => {
+onLinux("what the engine that runs is made of stays, until another one runs", async () => {
   const [first, note] = [await built("part", { values: [1] }, write("old")), join(cache.run, "engine.parts")];
   writeFileSync(note, JSON.stringify({ binaries: first }));
   const second = await built("part", { values: [2] }, write("new"));
@@ -62,7 +65,7 @@ test("what the engine that runs is made of stays, until another one runs", async
   expect([first, second, third].map((path) => existsSync(path))).toEqual([false, true, true]);
 });
 
-test("the caller's umask shows in no result, and is the caller's again afterwards", async () => {
+onLinux("the caller's umask shows in no result, and is the caller's again afterwards", async () => {
   const umask = process.umask(0o077);
   const modes = await Promise.all(
     ["one", "two"].map(async (name) => statSync(join(await built(name, {}, write("content")), "file")).mode & 0o777),
@@ -71,7 +74,7 @@ test("the caller's umask shows in no result, and is the caller's again afterward
   expect(process.umask(umask)).toBe(0o077);
 });
 
-test("a failed build leaves nothing, keeps the result before, and the next run succeeds", async () => {
+onLinux("a failed build leaves nothing, keeps the result before, and the next run succeeds", async () => {
   const first = await built("part", { values: [1] }, write("old"));
   const half = async (outDir: string) => {
     writeFileSync(join(outDir, "half"), "");
@@ -83,33 +86,51 @@ test("a failed build leaves nothing, keeps the result before, and the next run s
   expect(readdirSync(await built("part", { values: [2] }, write("new")))).toEqual(["file"]);
 });
 
-test("what a killed build left behind is not taken for a result, and removed", async () => {
+onLinux("what a killed build left behind is not taken for a result, and removed", async () => {
   mkdirSync(join(cache.built, `.new-part-${hashOf({ values: [1] })}`));
   mkdirSync(join(cache.built, ".new-part-0123456789abcdef"));
   const result = await built("part", { values: [1] }, write("whole"));
   expect(readdirSync(cache.built)).toEqual([result.split("/").at(-1)]);
 });
 
-test("a full disk is explained", async () => {
+onLinux("what is made of sources that change meanwhile is not kept: it may be half of both", async () => {
+  const source = join(temporaryFolder(), "source");
+  writeFileSync(source, "old");
+  const edited = async (outDir: string) => {
+    await write("of the old")(outDir);
+    writeFileSync(source, "new");
+  };
+  await expect(built("part", { files: [source] }, edited)).rejects.toThrow(
+    `What part is made of has changed while it was made, and it may be half of the old and half of the new: run again.\nIt is made of:\n  ${source}`,
+  );
+  expect(readdirSync(cache.built)).toEqual([]);
+  const anew = await built("part", { files: [source] }, write("of the new"));
+  expect(readFileSync(join(anew, "file"), "utf8")).toBe("of the new");
+});
+
+onLinux("a full disk is explained", async () => {
   const full = () => Promise.reject(new Error("write /x: no space left on device"));
   await expect(built("part", {}, full)).rejects.toThrow(
     /disk is full: free some space for .*DAGGERW_CACHE.*What was finished is kept/s,
   );
 });
 
-test.skipIf(process.getuid?.() !== 0)("a disk that fills up loses nothing, and the next run goes on", () => {
-  const folder = temporaryFolder();
-  const script =
-    'mount -t tmpfs -o size=2m tmpfs "$1" && DAGGERW_CACHE="$1" exec "$2" --import tsx test/fixtures/fullDisk.ts';
-  const namespace = ["--mount", "--propagation", "private", "sh", "-ec", script, "sh", folder, process.execPath];
-  const said = JSON.parse(execFileSync("unshare", namespace, { encoding: "utf8" }));
-  expect(said).toEqual({
-    refused: expect.stringMatching(/^The disk is full: .*ENOSPC/s),
-    left: 1,
-    kept: true,
-    whole: 2,
-  });
-});
+test.runIf(process.platform === "linux" && process.getuid?.() === 0)(
+  "a disk that fills up loses nothing, and the next run goes on",
+  () => {
+    const folder = temporaryFolder();
+    const script =
+      'mount -t tmpfs -o size=2m tmpfs "$1" && DAGGERW_CACHE="$1" exec "$2" --import tsx test/fixtures/fullDisk.ts';
+    const namespace = ["--mount", "--propagation", "private", "sh", "-ec", script, "sh", folder, process.execPath];
+    const said = JSON.parse(execFileSync("unshare", namespace, { encoding: "utf8" }));
+    expect(said).toEqual({
+      refused: expect.stringMatching(/^The disk is full: .*ENOSPC/s),
+      left: 1,
+      kept: true,
+      whole: 2,
+    });
+  },
+);
 
 test("the hash follows content and names, not where the files lie", () => {
   const folder = (name: string, text: string) => {
@@ -140,7 +161,7 @@ test("a long step says every 30 s what it is at", async () => {
   ]);
 });
 
-test("work under one lock takes turns", async () => {
+onLinux("work under one lock takes turns", async () => {
   const log: string[] = [];
   const work = (name: string) =>
     locked("shared", async () => {
@@ -153,7 +174,7 @@ test("work under one lock takes turns", async () => {
   expect(log).toEqual([`${first} starts`, `${first} ends`, `${second} starts`, `${second} ends`]);
 });
 
-test("a lock that was removed under those who waited for it is no lock any more", async () => {
+onLinux("a lock that was removed under those who waited for it is no lock any more", async () => {
   let atWork = 0;
   let most = 0;
   const work = async () => {
@@ -173,21 +194,25 @@ test("a lock that was removed under those who waited for it is no lock any more"
   expect(most).toBe(1);
 });
 
-test("two processes that want the same result build it once", async () => {
-  const script = join(cache.tmp, "build.mts");
-  const count = join(cache.tmp, "count");
-  writeFileSync(
-    script,
-    `import { appendFileSync } from "node:fs"
+onLinux(
+  "two processes that want the same result build it once",
+  async () => {
+    const script = join(cache.tmp, "build.mts");
+    const count = join(cache.tmp, "count");
+    writeFileSync(
+      script,
+      `import { appendFileSync } from "node:fs"
      import { built } from ${JSON.stringify(join(process.cwd(), "embedded/src/steps.ts"))}
      console.log(await built("part", {}, async () => {
        appendFileSync(${JSON.stringify(count)}, "x")
        await new Promise((done) => setTimeout(done, 1000))
      }))`,
-  );
-  appendFileSync(count, "");
-  const run = () => promisify(execFile)(join(process.cwd(), "node_modules/.bin/tsx"), [script]);
-  const [a, b] = await Promise.all([run(), run()]);
-  expect(a.stdout).toBe(b.stdout);
-  expect(readFileSync(count, "utf8")).toBe("x");
-}, 30_000);
+    );
+    appendFileSync(count, "");
+    const run = () => promisify(execFile)(join(process.cwd(), "node_modules/.bin/tsx"), [script]);
+    const [a, b] = await Promise.all([run(), run()]);
+    expect(a.stdout).toBe(b.stdout);
+    expect(readFileSync(count, "utf8")).toBe("x");
+  },
+  30_000,
+);

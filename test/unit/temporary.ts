@@ -12,6 +12,7 @@ export function temporaryFolder(): string {
   return path;
 }
 
+// Of each file: vitest runs this one anew for each (`setupFiles`), where it keeps what files import for the next.
 afterAll(() => {
   for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
 });

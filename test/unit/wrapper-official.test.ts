@@ -185,6 +185,24 @@ describe("the official CLI", () => {
     });
     expect(requests.length).toBe(2);
   });
+
+  it.each(["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])(
+    "knows a proxy by the name %s",
+    async (name) => {
+      const agents: (string | undefined)[] = [];
+      for (const [url, handler] of Object.entries(handlers)) {
+        handlers[url] = (request, response) => {
+          agents.push(request.headers["user-agent"]);
+          handler(request, response);
+        };
+      }
+      await official({
+        ...options,
+        env: { ...options.env, [name]: "http://127.0.0.1:9", NO_PROXY: "*", no_proxy: "*" },
+      });
+      expect(agents).toEqual([expect.stringMatching(/^curl/), expect.stringMatching(/^curl/)]);
+    },
+  );
 });
 
 describe("platformName", () => {

@@ -14,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { isBuiltin } from "node:module";
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -394,6 +395,24 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     expect(log()).toBe(`ensure file://${source}/where.ts\nensure elsewhere\n`);
   });
 
+  it("is bundled anew when a source changed while it was bundled", async () => {
+    // What reads the second one waits for its writer, when the first one has been read.
+    const [where, slow] = [join(source, "where.ts"), join(source, "slow.ts")];
+    writeFileSync(where, `import { slow } from "./slow.ts"; export const where = "before" + slow;`);
+    execFileSync("mkfifo", [slow]);
+    const call = daggerw(["call"]);
+    const writer = await open(slow, "w");
+    rmSync(slow);
+    writeFileSync(slow, `export const slow = "";`);
+    writeFileSync(where, `export const where = "after";`);
+    await writer.writeFile(readFileSync(slow));
+    await writer.close();
+    await call;
+    await daggerw(["call"]);
+    expect(log()).toBe("ensure before\nensure after\n");
+    rmSync(slow);
+  });
+
   it("is used when it is forced, and its CLI with a runner host of the user's when no other can be had", async () => {
     fakeDocker();
     expect((await daggerw(["call"], { more: { DAGGERW: "embedded" } })).stderr).toBe(
@@ -470,6 +489,18 @@ describe.runIf(isLinuxRoot)("the embedded engine", () => {
     expect((await daggerw(["engine", "remove", "--yes"])).code).toBe(0);
     expect(existsSync(cache)).toBe(false);
     expect((await daggerw(["engine", "remove", "--yes"])).stdout).toContain("nothing to remove");
+  });
+
+  it("is removed to its end after a removal that was killed, and nothing of somebody else's with it", async () => {
+    const cache = join(home, ".cache", "daggerw");
+    for (const name of ["locks", "built", "cli", "run"] as const) cacheEntry(cache, name);
+    mkdirSync(join(cache, "go"));
+    command("du", 'case "$2" in */run) kill -9 "$PPID" ;; esac; echo "1 $2"');
+    expect(await daggerw(["engine", "remove", "--yes"])).toMatchObject({ signal: "SIGKILL" });
+    expect(readdirSync(cache)).not.toContain("built");
+    command("du", 'echo "1 $2"');
+    expect(await daggerw(["engine", "remove", "--yes"])).toMatchObject({ code: 0 });
+    expect(readdirSync(cache)).toEqual(["go"]);
   });
 
   it("builds what every call, Terraform or GitOps needs, and nothing where the public registries have it", async () => {

@@ -64,7 +64,7 @@ export async function mergeByHand(
     .withEnvVariable("MESSAGE", message)
     .withEnvVariable("FROM", from);
   const script = `${gitClone('--branch "$BRANCH"')} && cd /work && base=$(git rev-parse HEAD) &&
-    git checkout --quiet -b theirs "$FROM" && sed -i -E "s/(tag: )"?v[0-9.]+"?/\\1"$TO"/" "$FILE" &&
+    git checkout --quiet -b theirs "$FROM" && sed -i -E "s/(tag: .?)v[0-9.]+/\\1$TO/" "$FILE" &&
     git commit --quiet --allow-empty --all --message "$MESSAGE" && theirs=$(git rev-parse HEAD)`;
   const merge =
     from === "HEAD"
