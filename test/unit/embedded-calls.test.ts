@@ -96,7 +96,7 @@ test.runIf(process.platform === "linux")(
       await serve(more, registry);
       const first = runningMirror();
       expect(first).not.toBe(least);
-      expect(lines.filter((line) => line.includes("wait for"))).toEqual([]);
+      expect(lines.filter((line) => line.includes("wait for a call"))).toEqual([]);
 
       const served = serve(other, registry);
       const why = "the image registry is to be started anew, with other images";
