@@ -199,7 +199,8 @@ export function describeError(error: unknown): string {
   const { stdout, stderr } = error as { stdout?: unknown; stderr?: unknown };
   if (error.name !== "ExecError") return error.message || error.name;
   const said = [stderr, stdout].filter((text): text is string => typeof text === "string" && text.trim() !== "");
-  return [error.message, ...said.map(lastLines)].join("\n");
+  const what = error.message.replace(/ *\[traceparent:[^\]]*\]/g, ""); // of use to a tracer alone
+  return [what, ...said.map(lastLines)].join("\n");
 }
 
 /**

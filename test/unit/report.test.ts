@@ -253,6 +253,13 @@ describe("describeError", () => {
     expect(failure.report.steps[0]?.detail).toBe("line 1");
   });
 
+  it("leaves out what is of use to a tracer alone", () => {
+    const message = "exit code: 1 [traceparent:99f4a9a89f8df60325347db6da2f8972-fcc8ba7c35418f96]";
+    expect(describeError(Object.assign(new Error(message), { name: "ExecError", stderr: "no" }))).toBe(
+      "exit code: 1\nno",
+    );
+  });
+
   it("cuts long output to its end", () => {
     const stdout = Array.from({ length: 100 }, (_, index) => `line ${index}`).join("\n");
     const text = describeError(
