@@ -1,6 +1,12 @@
 // Flux on a real node, from a git server of the run: all on one node, in the order of its life (scenarios/gitops.ts).
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { repository } from "../engine/daggerw.js";
 import { scenario } from "../engine/scenario.js";
+
+const { url } = parse(readFileSync(join(repository, "clusters/dev/gitrepository.yaml"), "utf8")).spec;
 
 let results: Record<string, unknown>;
 
@@ -141,10 +147,7 @@ describe("a commit", () => {
 
   it.each([
     ["a wrong password", /does not accept the password of git/],
-    [
-      "no such repository",
-      /There is no repository at https:\/\/github\.com\/damekarv\/helloworld-infrastructure-other/,
-    ],
+    ["no such repository", `There is no repository at ${url}-other`],
     ["no such branch", /has no branch other/],
     ["no such file", /has no file clusters\/dev\/nothing\.yaml/],
     ["an untrusted server", /is not to be trusted/],

@@ -1,6 +1,12 @@
 // Flux's own controllers and a git server, on a node: where a release is stuck is named, with its cause.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
+import { parse } from "yaml";
+import { repository } from "../engine/daggerw.js";
 import { scenario } from "../engine/scenario.js";
+
+const { image } = parse(readFileSync(join(repository, "appManifests/values.yaml"), "utf8"));
 
 it("names the link that can't come good, and status points at it", async () => {
   const results: Record<string, string> = JSON.parse(await scenario("release-chain"));
@@ -22,7 +28,7 @@ it("names the link that can't come good, and status points at it", async () => {
   expect(results.mended).toBe("v0.1.0 is out");
 
   expect(results["no such tag"]).toMatch(/^Deployment helloworld\/helloworld can't come good/);
-  expect(results["no such tag"]).toContain("The image ghcr.io/damekarv/helloworld:v7.0.0 does not exist");
+  expect(results["no such tag"]).toContain(`The image ${image.repository}:v7.0.0 does not exist`);
   expect(results["status: no such tag"]).toContain("**Look first at:**");
 
   expect(results.suspended).toContain("The HelmRelease helloworld/helloworld is suspended");
