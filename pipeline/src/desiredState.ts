@@ -38,7 +38,6 @@ const TRANSFORMATIONS = [
   "components",
   "decryption",
   "images",
-  "kubeConfig",
   "namePrefix",
   "nameSuffix",
   "patches",
@@ -55,6 +54,7 @@ export async function ofKustomization(api: Cluster, kustomization: Kustomization
   const { namespace, name } = named(kustomization);
   const { spec = {}, status } = kustomization;
   const what = `Kustomization ${namespace}/${name}`;
+  if ("kubeConfig" in spec) return nothing(what, ELSEWHERE);
   const transformed = TRANSFORMATIONS.filter((key) => key in spec);
   if (transformed.length > 0)
     return nothing(
@@ -114,13 +114,13 @@ async function download(api: Cluster, { url = "", digest }: { url?: string; dige
       throw new Error(`Flux's artifact ${pathname} is not the one of its digest: ${hash} instead of ${digest}.`);
     return content;
   } catch (error) {
+    if (signal.aborted)
+      throw new Error(
+        `${service} has not given Flux's artifact ${pathname} within ${DOWNLOAD_MS / 1000} s. Next: kubectl -n ${namespace} get pods`,
+      );
+    if (!(error instanceof TypeError)) throw error;
     // fetch's own error says that it failed, and why in its cause; what the way to the pod met says more.
-    if (!signal.aborted && error instanceof TypeError)
-      throw new Error([networkProblem(error, url).message, ...new Set(words)].join("\n"), { cause: error });
-    if (!signal.aborted) throw error;
-    throw new Error(
-      `${service} has not given Flux's artifact ${pathname} within ${DOWNLOAD_MS / 1000} s. Next: kubectl -n ${namespace} get pods`,
-    );
+    throw new Error([networkProblem(error, url).message, ...new Set(words)].join("\n"), { cause: error });
   } finally {
     await forward.close();
   }
@@ -176,8 +176,7 @@ const HELM_CONTROLLER = "helm-controller";
 export async function ofHelmRelease(api: Cluster, release: HelmRelease): Promise<DesiredState> {
   const { namespace, name } = named(release);
   const what = `HelmRelease ${namespace}/${name}`;
-  if (release.spec && "kubeConfig" in release.spec)
-    return nothing(what, "is not compared: it is for another cluster, by spec.kubeConfig");
+  if (release.spec && "kubeConfig" in release.spec) return nothing(what, ELSEWHERE);
   const history = release.status?.history ?? [];
   const deployed = history.find(({ status }) => status === "deployed");
   if (!deployed?.name) return nothing(what, "is not compared: it has no release that is deployed");
@@ -261,6 +260,8 @@ const named = ({ metadata }: { readonly metadata?: { readonly namespace?: string
   namespace: metadata?.namespace ?? "",
   name: metadata?.name ?? "",
 });
+
+const ELSEWHERE = "is not compared: it is for another cluster, by spec.kubeConfig";
 
 const nothing = (what: string, why: string): DesiredState => ({ from: what, objects: [], notes: [`${what} ${why}`] });
 

@@ -463,12 +463,9 @@ function neverReady(subject: PodCase): Finding | undefined {
     const failures = events.filter(
       ({ reason, message }) => reason === "Unhealthy" && /^(Readiness|Startup) probe/.test(message ?? ""),
     );
-    const ready = secondsToStart(spec) > 0 && container.started ? firstReadinessFailure(failures, since) : undefined;
-    const allowed =
-      ready === undefined
-        ? secondsToStart(spec) + (spec?.readinessProbe?.initialDelaySeconds ?? 0)
-        : running - secondsBetween(ready, now);
-    if (running <= patience.readyWithinSeconds + allowed) continue;
+    const asked = spec?.startupProbe && container.started ? firstReadinessFailure(failures, since) : undefined;
+    const ahead = asked ? 0 : secondsToStart(spec) + (spec?.readinessProbe?.initialDelaySeconds ?? 0);
+    if (secondsBetween(asked ?? since, now) <= patience.readyWithinSeconds + ahead) continue;
     const last = failures.sort((a, b) => eventTime(a) - eventTime(b)).at(-1)?.message;
     return {
       container: container.name,

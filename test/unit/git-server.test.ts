@@ -2,10 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { peerCertificate } from "../../pipeline/src/certificates.js";
+import { freePort } from "./freePort.js";
 import { temporaryFolder } from "./temporary.js";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -24,14 +24,6 @@ const git = (cwd: string, ...args: string[]) =>
   });
 
 const withPassword = (password: string) => `http://git:${password}@${address}/platform.git`;
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  return port;
-}
 
 /** Starts a server on the port; a test that wants one that is set up otherwise ends the first. */
 async function serve(more: NodeJS.ProcessEnv = {}): Promise<void> {
