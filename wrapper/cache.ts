@@ -1,11 +1,45 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { UserError } from "./types.js";
 
 /** The one folder outside the repository that daggerw writes to: DAGGERW_CACHE, else daggerw in XDG_CACHE_HOME or ~/.cache. */
 export function cacheFolder(env: NodeJS.ProcessEnv): string {
   if (env.DAGGERW_CACHE) return resolve(env.DAGGERW_CACHE);
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "daggerw");
+}
+
+/** Those that this process has looked at: a call that runs does not end because of what becomes of its folder's mode. */
+const accepted = new Set<string>();
+
+/** The cache folder, made where it isn't there, for its user alone: what it holds is run, and may be secret. */
+export function ownFolder(cache: string): string {
+  mkdirSync(dirname(cache), { recursive: true });
+  mkdirSync(cache, { recursive: true, mode: 0o700 });
+  if (!accepted.has(cache)) refuseOthers(cache);
+  accepted.add(cache);
+  return cache;
+}
+
+/** One that others can write to may hold any programs. What root has made can be used by all, as in a machine's image. */
+function refuseOthers(cache: string): void {
+  const { uid, mode } = statSync(cache);
+  const own = process.getuid?.();
+  if (own === undefined) return; // Windows has no such modes.
+  if (uid !== own && uid !== 0) {
+    throw new UserError(
+      `The cache folder ${cache} is another user's (uid ${uid}), who can change the programs that are run from it.\n` +
+        "Point DAGGERW_CACHE to a folder of your own, or to one that is not there yet: it is made for you alone.",
+    );
+  }
+  if (mode & 0o022) {
+    throw new UserError(
+      `Others can write to the cache folder ${cache} (mode ${(mode & 0o7777).toString(8)}), and so change the programs that ` +
+        "are run from it.\n" +
+        `If it is daggerw's alone, and you trust what is in it: chmod 700 ${cache}\n` +
+        `Else point DAGGERW_CACHE to a folder that is not there yet, such as ${join(cache, "daggerw")}: it is made for you alone.`,
+    );
+  }
 }
 
 /** What lies in it, each a folder: `cli` and locks of daggerw's own, the rest of embedded/. */
@@ -32,7 +66,7 @@ const noteIn = (cache: string) => join(cache, ".daggerw");
 
 /** The path of one of them, which is made when it isn't there. */
 export function cacheEntry(cache: string, name: CacheEntry): string {
-  const path = join(cache, name);
+  const path = join(ownFolder(cache), name);
   if (mkdirSync(path, { recursive: true })) note(cache, name);
   return path;
 }

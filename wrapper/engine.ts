@@ -41,7 +41,8 @@ Environment:
   DAGGERW=official|embedded  forces one of them
   DAGGERW_QUIET=1            doesn't say which was chosen
   DAGGERW_DEBUG=1            shows where in the code an error came from
-  DAGGERW_CACHE              the cache folder (else daggerw in XDG_CACHE_HOME or ~/.cache)
+  DAGGERW_CACHE              the cache folder (else daggerw in XDG_CACHE_HOME or ~/.cache): made for its user alone, and
+                             refused where others can write to it
   DAGGERW_DOWNLOAD_URL       a mirror of https://dl.dagger.io/dagger/releases, for a network that can't reach it
   HTTPS_PROXY                respected, if curl is installed
 `;

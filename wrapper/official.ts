@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { locked } from "../scripts/lock.mjs";
-import { cacheEntry } from "./cache.js";
+import { cacheEntry, ownFolder } from "./cache.js";
 import { findOnPath } from "./probe.js";
 import { UserError } from "./types.js";
 
@@ -62,7 +62,7 @@ export function readPins(root: string, version: string): Record<string, string> 
 /** The path of the CLI, which is downloaded if it isn't there yet. */
 export async function official(options: OfficialOptions): Promise<string> {
   const { version, cache, say } = options;
-  const path = officialPath(cache, version);
+  const path = officialPath(ownFolder(cache), version);
   if (isCached(cache, version)) return path;
   return await locked(
     join(cacheEntry(cache, "locks"), "official.lock"),

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type CacheEntry, cacheEntry, cacheFolder } from "../../wrapper/cache.js";
+import { type CacheEntry, cacheEntry, cacheFolder, ownFolder } from "../../wrapper/cache.js";
 
 /** This repository's embedded/ folder. */
 export const embeddedDir = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -20,8 +20,7 @@ const below = (name: CacheEntry, ...names: string[]) => {
 /** The folders in the cache, each made when asked for. They follow the environment, so tests can point elsewhere. */
 export const cache = {
   get root() {
-    mkdirSync(cacheRoot(), { recursive: true });
-    return cacheRoot();
+    return ownFolder(cacheRoot());
   },
   /** Finished results of `built()`: `<name>-<hash>`, each complete or absent. */
   get built() {

@@ -175,7 +175,11 @@ function stateOf(pid: number): string | undefined {
 }
 
 /** Whether it is this cache folder's, which may be named by way of a link. */
-const isOurs = (state = "") => existsSync(state) && realpathSync(state) === realpathSync(cache.engineState);
+function isOurs(state = ""): boolean {
+  // Made first where it is gone, as when somebody removed it under the engine: it is there by each of its names then.
+  const ours = realpathSync(cache.engineState);
+  return existsSync(state) && realpathSync(state) === ours;
+}
 
 /** Engines on this host's network that have an engine's state: tini and the engine itself count as one. */
 function engines(): { pid: number; state: string }[] {
@@ -219,10 +223,12 @@ export async function stopEngine(): Promise<void> {
     if (calls.length > 0) say(`What runs on the engine ends with it: ${describeCalls(calls)}.`);
     await step("stop the engine", () => endProcess(pid, STOP_TIMEOUT_MS));
   }
-  const root = rootOfLast();
-  // Also of one that was killed, or did not come up; but another's that runs meanwhile has the same bridge.
-  if (root && !otherEngine()) await restoreNetwork(root);
-  await rm(partsFile(), { force: true });
+  // Also of one that was killed, or did not come up; but another's that runs meanwhile has the same bridge: a later stop does it.
+  if (!otherEngine()) {
+    const root = rootOfLast();
+    if (root) await restoreNetwork(root);
+    await rm(partsFile(), { force: true });
+  }
   await rm(engineFiles.pid, { force: true });
   await rm(engineFiles.stamp, { force: true });
   await rm(engineSocket(), { force: true });

@@ -38,7 +38,7 @@ export async function goBuild(options: GoBuild): Promise<string> {
       // Go's working folder can hold gigabytes; here, those of a killed build go with it.
       const GOTMPDIR = join(outDir, ".work");
       await mkdir(GOTMPDIR);
-      const GOCACHE = ownCache ? `${cache.goBuild}-${module}` : cache.goBuild;
+      const GOCACHE = ownCache ? ownCacheOf(module) : cache.goBuild;
       const collection = atOnce ? {} : garbageCollection();
       const go = goIn(options, { ...collection, GOTMPDIR, GOCACHE });
       detail("downloading modules");
@@ -49,9 +49,9 @@ export async function goBuild(options: GoBuild): Promise<string> {
       const build = go`go build ${flags} -tags ${tags.join(",")} -ldflags ${ldflags} -o ${outDir}/ ${packages}`;
       await counted(build, new Set(all), detail);
       await rm(GOTMPDIR, { recursive: true });
-      if (ownCache) await removeTree(GOCACHE); // kept until now, so that an interrupted build goes on where it was
     },
-    { title },
+    // Kept until the result is: a build that was interrupted, or whose result is not kept, goes on where it was.
+    { title, afterwards: ownCache ? () => removeTree(ownCacheOf(module)) : undefined },
   );
 }
 
@@ -60,6 +60,8 @@ function listPackages(options: GoBuild, signal?: AbortSignal): ProcessPromise {
   const { packages, tags } = resultOf(options);
   return goIn(options)({ signal })`go list -deps -tags ${tags.join(",")} ${packages}`;
 }
+
+const ownCacheOf = (module: string) => `${cache.goBuild}-${module}`;
 
 const folderOf = (module: string) => join(embeddedDir, "go", module);
 

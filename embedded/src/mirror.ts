@@ -64,13 +64,19 @@ export function images(): Promise<string> {
     async (outDir, detail) => {
       for (const [name, reference] of Object.entries(table)) {
         detail(reference);
-        const recipe = recipes[name as ImageName];
-        const layers = await layersOf(recipe, groups);
-        if (layers.length > 0) await store(outDir, reference, layers, recipe.config);
+        await storeVariants(outDir, reference, recipes[name as ImageName], groups);
       }
     },
     { title: "make the images" },
   );
+}
+
+/** Adds an image to a registry's folder, and before it the variant without its group, which calls that run may have begun with. */
+export async function storeVariants(outDir: string, reference: string, recipe: Recipe, groups: GroupName[]) {
+  for (const variant of recipe.demanded ? [[], groups] : [groups]) {
+    const layers = await layersOf(recipe, variant);
+    if (layers.length > 0) await store(outDir, reference, layers, recipe.config);
+  }
 }
 
 /** The layers of an image, lowest first: none, if it is only made on demand and there was none. */
@@ -117,7 +123,7 @@ export async function serve(storage: string, registry: string): Promise<void> {
   });
 }
 
-/** Whether the mirror that runs serves images that a folder does not have: one with more is there again in a moment. */
+/** Whether the mirror that runs serves what a folder does not have: one with more is there again in a moment. */
 function takesAway(storage: string): boolean {
   const [serving = ""] = existsSync(mirrorFiles.stamp)
     ? (JSON.parse(readFileSync(mirrorFiles.stamp, "utf8")) as string[])
@@ -126,12 +132,12 @@ function takesAway(storage: string): boolean {
   return imagesIn(serving).some((image) => !there.has(image));
 }
 
-/** The images in a registry's folder, by the paths of their tags. */
+/** The images in a registry's folder, by the paths of what their tags have named: a name may stay and get other content. */
 function imagesIn(storage: string): string[] {
   const folder = join(storage, "docker/registry/v2/repositories");
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) =>
-    /_manifests\/tags\/[^/]+$/.test(path),
+    /_manifests\/tags\/[^/]+\/index\/sha256\/[^/]+$/.test(path),
   );
 }
 

@@ -3,16 +3,16 @@
 import { createHash } from "node:crypto";
 import { cpSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { arch } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { embeddedDir } from "./cache.js";
 import { engineBinaries, engineRoot } from "./engine.js";
 import { assemble, certificates } from "./images.js";
 import { nodeBinary, npmEnvironment } from "./node.js";
 import { $ } from "./shell.js";
-import { built, sha256File } from "./steps.js";
+import { built, isEditors, sha256File } from "./steps.js";
 
-/** The Node that runs modules: the release line of the official SDK image. */
-const NODE_VERSION = "24.21.0";
+/** The Node that runs modules: the release line of the official SDK image. Another one is pinned in node.ts first. */
+export const NODE_VERSION = "24.21.0";
 
 const sdkDir = join(embeddedDir, "sdk");
 const moduleDir = join(embeddedDir, "..", "pipeline");
@@ -39,8 +39,9 @@ export async function sdkContent(): Promise<{ content: string; digest: string }>
     async (outDir) => {
       const image = join(outDir, "image");
       mkdirSync(join(image, "rootfs/sdk"), { recursive: true });
-      cpSync(join(sdkDir, "runtime"), join(image, "runtime"), { recursive: true });
-      cpSync(join(sdkDir, "src"), join(image, "rootfs/sdk/src"), { recursive: true });
+      const sources = { recursive: true, filter: (path: string) => !isEditors(basename(path)) };
+      cpSync(join(sdkDir, "runtime"), join(image, "runtime"), sources);
+      cpSync(join(sdkDir, "src"), join(image, "rootfs/sdk/src"), sources);
       const layer = join(outDir, "layer.tar");
       await pack(image, layer);
       rmSync(image, { recursive: true });

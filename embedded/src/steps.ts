@@ -65,13 +65,16 @@ export async function step<T>(title: string, work: (detail: (text: string) => vo
 /** What a result depends on: the content of files and folders, and anything else that JSON can hold. */
 export type Inputs = { files?: string[]; values?: unknown[] };
 
+/** What vim and emacs leave beside a file that is open: it comes and goes while a result is made, and goes into none. */
+export const isEditors = (name: string) => /^\..*\.sw[a-p]$|^\.#|^#.*#$|~$/.test(name);
+
 /** Hash of a result's inputs. Where the files lie doesn't matter; their names below the given paths do. */
 export function hashOf({ files = [], values = [] }: Inputs): string {
   const hash = createHash("sha256").update(JSON.stringify([arch(), values]));
   const add = (path: string, name: string) => {
     const stat = lstatSync(path);
     if (stat.isDirectory()) {
-      for (const entry of readdirSync(path).sort()) add(join(path, entry), `${name}/${entry}`);
+      for (const entry of readdirSync(path).sort()) if (!isEditors(entry)) add(join(path, entry), `${name}/${entry}`);
     } else if (stat.isSymbolicLink()) {
       hash.update(`\0link ${name}\0${readlinkSync(path)}`);
     } else {
@@ -92,6 +95,8 @@ export type BuildOptions = {
   title?: string;
   /** For results that take a moment: prints nothing, as part of a step that says what it is at. */
   quiet?: boolean;
+  /** What is done once the result is there, by who has made it, while nobody else can begin to make another. */
+  afterwards?: () => Promise<void>;
 };
 
 /**
@@ -104,7 +109,7 @@ export async function built(
   name: string,
   inputs: Inputs,
   build: (outDir: string, detail: (text: string) => void) => Promise<void>,
-  { title = `build ${name}`, quiet = false }: BuildOptions = {},
+  { title = `build ${name}`, quiet = false, afterwards }: BuildOptions = {},
 ): Promise<string> {
   const result = builtPath(name, inputs);
   if (existsSync(result)) return result;
@@ -125,6 +130,7 @@ export async function built(
       detail(megabytes(Number.parseInt(stdout, 10) * 1024));
       await rename(temporary, result);
       await removeOthers(name, /^(.*)-[0-9a-f]{16}$/, result);
+      await afterwards?.();
       return result;
     };
     return await withOwnUmask(async () => (quiet ? await make(() => {}) : await step(title, make)));

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { cache, cacheRoot } from "../../embedded/src/cache.js";
-import { madeIn } from "../../wrapper/cache.js";
+import { madeIn, ownFolder } from "../../wrapper/cache.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("DAGGERW_CACHE names the cache folder", () => {
@@ -43,4 +43,53 @@ test("every folder lies in the cache folder and exists when asked for", () => {
     expect(existsSync(path)).toBe(true);
   }
   vi.unstubAllEnvs();
+});
+
+const modeOf = (path: string) => statSync(path).mode & 0o7777;
+
+test("the cache folder is made for its user alone, and one that was there keeps its mode", () => {
+  const [outside, there] = [temporaryFolder(), temporaryFolder()];
+  chmodSync(outside, 0o755);
+  chmodSync(there, 0o755);
+  const made = join(outside, "caches/daggerw");
+  vi.stubEnv("DAGGERW_CACHE", made);
+  expect(existsSync(cache.built)).toBe(true);
+  expect(modeOf(made)).toBe(0o700);
+  vi.stubEnv("DAGGERW_CACHE", there);
+  expect(existsSync(cache.built)).toBe(true);
+  expect(modeOf(there)).toBe(0o755);
+  vi.unstubAllEnvs();
+});
+
+test.each(["775", "757", "1777"])("a cache folder that others can write to is refused: mode %s", (mode) => {
+  const root = temporaryFolder();
+  chmodSync(root, Number.parseInt(mode, 8));
+  vi.stubEnv("DAGGERW_CACHE", root);
+  for (const used of [() => cache.root, () => cache.built])
+    expect(used).toThrow(
+      `Others can write to the cache folder ${root} (mode ${mode}), and so change the programs that are run from it.\n` +
+        `If it is daggerw's alone, and you trust what is in it: chmod 700 ${root}\n` +
+        `Else point DAGGERW_CACHE to a folder that is not there yet, such as ${root}/daggerw: it is made for you alone.`,
+    );
+  expect(existsSync(join(root, "built"))).toBe(false);
+  chmodSync(root, 0o700);
+  expect(existsSync(cache.built)).toBe(true);
+  vi.unstubAllEnvs();
+});
+
+test.runIf(process.getuid?.() === 0)("another user's cache folder is refused, and root's is not", () => {
+  const root = temporaryFolder();
+  chownSync(root, 12345, 12345);
+  expect(() => ownFolder(root)).toThrow(`The cache folder ${root} is another user's (uid 12345), who can change`);
+  chownSync(root, 0, 0);
+  const getuid = vi.spyOn(process, "getuid").mockReturnValue(12345);
+  expect(ownFolder(root)).toBe(root);
+  getuid.mockRestore();
+});
+
+test("a call that runs does not end because its cache folder's mode was changed meanwhile", () => {
+  const root = temporaryFolder();
+  expect(ownFolder(root)).toBe(root);
+  chmodSync(root, 0o777);
+  expect(ownFolder(root)).toBe(root);
 });

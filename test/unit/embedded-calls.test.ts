@@ -64,22 +64,25 @@ const { http } = JSON.parse(require("node:fs").readFileSync(process.argv[3]));
 require("node:http").createServer((_, response) => response.end("{}")).listen(Number(http.addr.split(":")[1]), "127.0.0.1");
 `;
 
-/** A registry's folder with images, as far as their names go. */
+/** A registry's folder with images, as far as their names and their manifests' digests go. */
 function storage(...images: string[]): string {
   const folder = temporaryFolder();
   for (const image of images) {
-    const [name = "", tag = ""] = image.split(":");
-    mkdirSync(join(folder, "docker/registry/v2/repositories", name, "_manifests/tags", tag, "current"), {
-      recursive: true,
-    });
+    const [, name = "", tag = "", digest = "00"] = /^(\w+):(\w+)(?:@(\w+))?$/.exec(image) ?? [];
+    const manifests = join(folder, "docker/registry/v2/repositories", name, "_manifests");
+    const paths = [`tags/${tag}/current`, `tags/${tag}/index/sha256/${digest}`, `revisions/sha256/${digest}`];
+    for (const path of paths) mkdirSync(join(manifests, path), { recursive: true });
   }
   return folder;
 }
 
 // Processes are known by /proc, and a lock is flock's.
-test.runIf(process.platform === "linux")(
-  "a mirror with more images takes the place of one that runs at once, one without some of them when no call runs",
-  async () => {
+test.runIf(process.platform === "linux").each([
+  ["without some of their names", ["a:v2", "b:v1"]],
+  ["with other content under one of their names", ["a:v1@11", "b:v1"]],
+])(
+  "a mirror with more images takes the place of one that runs at once, one %s when no call runs",
+  async (_, images) => {
     vi.stubEnv("DAGGERW_MIRROR_PORT", `${await freePort()}`);
     const lines: string[] = [];
     const before = printTo((line) => lines.push(line));
@@ -87,7 +90,7 @@ test.runIf(process.platform === "linux")(
     writeFileSync(registry, emptyRegistry, { mode: 0o755 });
     const call = await caller();
     try {
-      const [old, more, other] = [storage("a:v1"), storage("a:v1", "b:v1"), storage("a:v2", "b:v1")];
+      const [old, more, other] = [storage("a:v1"), storage("a:v1", "b:v1"), storage(...images)];
       await serve(old, registry);
       const least = runningMirror();
       expect(least).toBeGreaterThan(0);

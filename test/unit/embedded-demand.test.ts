@@ -1,9 +1,10 @@
 // What takes long is built for the calls that need it, and for no other.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { buildGroup, builtGroups, groupsFor } from "../../embedded/src/demand.js";
 import { type GroupName, type Recipe, treeLayer } from "../../embedded/src/images.js";
-import { layersOf } from "../../embedded/src/mirror.js";
+import { layersOf, storeVariants } from "../../embedded/src/mirror.js";
 import { recipes } from "../../embedded/src/recipes/index.js";
 import { pinned } from "../../embedded/src/recipes/parts.js";
 import { providerPath, providers } from "../../embedded/src/recipes/terraform.js";
@@ -61,6 +62,25 @@ onLinux("an image is made in two variants, or only once it was asked for", async
   expect(await digests(some, ["gitops", "terraform"])).toEqual([low, high]);
   expect(await digests({ demanded }, [])).toEqual([]);
   expect(await digests({ layers: some.layers }, ["terraform"])).toEqual([low]);
+});
+
+onLinux("with its group the variant without it stays, for calls that have it already", async () => {
+  const layer = (name: string) => treeLayer(name, { values: [name] }, async () => ({ "/name": { text: name } }));
+  const recipe: Recipe = {
+    layers: async () => [await layer("low")],
+    demanded: { by: "terraform", layers: async () => [await layer("high")] },
+  };
+  const stored = async (groups: GroupName[]) => {
+    const storage = temporaryFolder();
+    await storeVariants(storage, "some/image:v1", recipe, groups);
+    const tag = join(storage, "docker/registry/v2/repositories/some/image/_manifests/tags/v1");
+    const current = readFileSync(join(tag, "current/link"), "utf8").replace("sha256:", "");
+    return { current, all: readdirSync(join(tag, "index/sha256")).sort() };
+  };
+  const [without, withGroup] = [await stored([]), await stored(["terraform"])];
+  expect(without.all).toEqual([without.current]);
+  expect(withGroup.current).not.toBe(without.current);
+  expect(withGroup.all).toEqual([without.current, withGroup.current].sort());
 });
 
 test("Terraform is there without its providers; the policy scan, the simulated AWS and what GitOps needs are not", () => {

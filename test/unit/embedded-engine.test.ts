@@ -1,6 +1,6 @@
 // How an engine is known, and what is left of one that does not come up. None is started, and the host's network stays as it is.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { cache } from "../../embedded/src/cache.js";
@@ -36,14 +36,21 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** A process whose pid an engine's file names. */
-function named(ENGINE_STATE: string): number {
+/** A process that looks like an engine with this state. */
+function engine(ENGINE_STATE: string): number {
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "dagger-engine"], {
+    argv0: "tini",
     env: { ENGINE_STATE },
   });
   started.push(child);
-  writeFileSync(engineFiles.pid, `${child.pid}`);
   return child.pid as number;
+}
+
+/** One whose pid an engine's file names. */
+function named(state: string): number {
+  const pid = engine(state);
+  writeFileSync(engineFiles.pid, `${pid}`);
+  return pid;
 }
 
 // Processes are known by /proc.
@@ -58,6 +65,33 @@ describe.runIf(process.platform === "linux")("the engine", () => {
     symlinkSync(cache.root, link);
     vi.stubEnv("DAGGERW_CACHE", link);
     expect(runningEngine()).toBe(pid);
+  });
+
+  test("stays its cache folder's when its state is removed under it, by whatever name the folder is called", async () => {
+    const pid = named(cache.engineState);
+    await vi.waitFor(() => expect(runningEngine()).toBe(pid), 5000);
+    rmSync(cache.engineState, { recursive: true });
+    expect(runningEngine()).toBe(pid);
+    const link = join(temporaryFolder(), "cache");
+    symlinkSync(cache.root, link);
+    rmSync(cache.engineState, { recursive: true });
+    vi.stubEnv("DAGGERW_CACHE", link);
+    expect(runningEngine()).toBe(pid);
+  });
+
+  test("leaves the note of how to take the network back while another cache folder's engine has the bridge", async () => {
+    const other = engine("/of/another/cache");
+    vi.mocked(alive).mockImplementation((pid) => pid === other); // nor does this host's own run, if it has one
+    const note = join(cache.run, "engine.parts");
+    writeFileSync(note, JSON.stringify({ root: "/no/root" }));
+    await vi.waitFor(() => expect(readFileSync(`/proc/${other}/cmdline`, "utf8")).toMatch(/^tini\0/), 5000);
+    await stopEngine();
+    expect(restoreNetwork).not.toHaveBeenCalled();
+    expect(existsSync(note)).toBe(true);
+    vi.mocked(alive).mockReturnValue(false);
+    await stopEngine();
+    expect(restoreNetwork).toHaveBeenCalledExactlyOnceWith("/no/root");
+    expect(existsSync(note)).toBe(false);
   });
 
   test("that did not come up is forgotten by a stop, which takes back what it did to the network", async () => {

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -120,7 +121,7 @@ test.runIf(process.platform === "linux" && process.getuid?.() === 0)(
   () => {
     const folder = temporaryFolder();
     const script =
-      'mount -t tmpfs -o size=2m tmpfs "$1" && DAGGERW_CACHE="$1" exec "$2" --import tsx test/fixtures/fullDisk.ts';
+      'mount -t tmpfs -o size=2m,mode=700 tmpfs "$1" && DAGGERW_CACHE="$1" exec "$2" --import tsx test/fixtures/fullDisk.ts';
     const namespace = ["--mount", "--propagation", "private", "sh", "-ec", script, "sh", folder, process.execPath];
     const said = JSON.parse(execFileSync("unshare", namespace, { encoding: "utf8" }));
     expect(said).toEqual({
@@ -143,6 +144,20 @@ test("the hash follows content and names, not where the files lie", () => {
   expect(hashOf({ files: [folder("a", "other")] })).not.toBe(reference);
   expect(hashOf({ files: [folder("b", "text")] })).not.toBe(reference);
   expect(hashOf({ files: [folder("a", "text")], values: ["v2"] })).not.toBe(reference);
+});
+
+test("what editors leave beside the files that they have open is no part of a folder", () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "a.go"), "text");
+  const before = hashOf({ files: [folder] });
+  for (const name of [".a.go.swp", ".a.go.swo", "a.go~", "#a.go#"]) writeFileSync(join(folder, name), "");
+  symlinkSync("me@host.1", join(folder, ".#a.go"));
+  expect(hashOf({ files: [folder] })).toBe(before);
+  for (const name of [".hidden", "a.swp", "#a", "a~b"]) {
+    writeFileSync(join(folder, name), "");
+    expect(hashOf({ files: [folder] }), name).not.toBe(before);
+    rmSync(join(folder, name));
+  }
 });
 
 test("a long step says every 30 s what it is at", async () => {

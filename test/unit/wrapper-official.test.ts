@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type OfficialOptions, official, officialPath, platformName } from "../../wrapper/official.js";
 
@@ -95,6 +96,13 @@ describe("the official CLI", () => {
     expect(said.join("\n")).toMatch(/downloading http.*\ndownloaded and verified/);
     await official(options);
     expect(requests).toEqual([`/${version}/checksums.txt`, `/${version}/${name}`]);
+  });
+
+  it("is not run from a cache folder that others can write to, also where it is there", async () => {
+    mkdirSync(dirname(officialPath(options.cache, version)), { recursive: true });
+    writeFileSync(officialPath(options.cache, version), cli, { mode: 0o755 });
+    chmodSync(options.cache, 0o777);
+    await expect(official(options)).rejects.toThrow(`chmod 700 ${options.cache}`);
   });
 
   it("is downloaded once by two at the same time", async () => {
