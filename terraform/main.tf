@@ -94,6 +94,10 @@ locals {
   common = {
     kubernetes_version = "1.35"
 
+    vpc = {
+      zones = ["a", "b", "c"] # letters of the region's zones, exactly three. Before the first apply: another zone is another subnet
+    }
+
     karpenter = {
       ami_alias = "al2023@v20260903"
     }
@@ -126,7 +130,7 @@ locals {
     kubernetes_version  = try(local.environment.kubernetes_version, local.common.kubernetes_version)
     deletion_protection = local.environment.deletion_protection
     modules             = merge(local.common.modules, try(local.environment.modules, {}))
-    vpc                 = local.environment.vpc
+    vpc                 = merge(local.common.vpc, local.environment.vpc)
     eks                 = local.environment.eks
     karpenter           = merge(local.common.karpenter, local.environment.karpenter)
     prometheus          = local.environment.prometheus

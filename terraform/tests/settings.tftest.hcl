@@ -74,6 +74,24 @@ run "prod" {
   }
 }
 
+run "zones" {
+  command = plan
+
+  variables {
+    environment = "dev"
+  }
+
+  assert {
+    condition     = length(distinct(output.settings.vpc.zones)) == 3 && alltrue([for letter in output.settings.vpc.zones : can(regex("^[a-z]$", letter))])
+    error_message = "zones are the letters of three zones: the region stands before them."
+  }
+
+  assert {
+    condition     = output.settings.vpc == merge(local.common.vpc, local.environments.dev.vpc)
+    error_message = "An environment in another region or account may have zones of its own, in its row."
+  }
+}
+
 run "terraform_by_gitops_is_a_choice" {
   command = plan
 

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { REGION } from "../../pipeline/src/environments.js";
 import { temporaryFolder } from "../unit/temporary.js";
 import { copyWith } from "./copyWith.js";
 import { call, daggerw, type Outcome } from "./daggerw.js";
@@ -74,7 +75,7 @@ describe.skipIf(!terraformIsThere())("terraform", () => {
       results = JSON.parse(stdout);
     }, 20 * 60_000);
 
-    const BUCKET = "helloworld-terraform-123456789012-eu-west-1";
+    const BUCKET = `helloworld-terraform-123456789012-${REGION}`;
 
     it.each<[string, RegExp]>([
       ["no bucket", new RegExp(`no state bucket ${BUCKET}.*dagger call bootstrap`)],

@@ -8,9 +8,15 @@ interface Manager {
   managerFilePatterns: string[];
   matchStrings: string[];
 }
+interface Rule {
+  matchPackageNames?: string[];
+  groupName?: string;
+  dependencyDashboardApproval?: boolean;
+}
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
-const managers: Manager[] = JSON.parse(read("renovate.json")).customManagers;
+const { customManagers: managers, packageRules: rules }: { customManagers: Manager[]; packageRules: Rule[] } =
+  JSON.parse(read("renovate.json"));
 
 /** The pins that renovate.json's own managers find in a file, as `name:version`; `:version` where the name is not in it. */
 function pinsIn(path: string): string[] {
@@ -61,4 +67,25 @@ test("a chart's versions are looked for where its module fetches it", () => {
     const [, repository] = /repository +?= "oci:\/\/([^"]+)"/.exec(read(`terraform/modules/${module}/main.tf`)) ?? [];
     expect(pinsIn(`terraform/modules/${module}/variables.tf`)[0], module).toContain(`${repository}/`);
   }
+});
+
+test("what has an IAM policy of its own here is raised by hand", () => {
+  for (const module of ["aws-load-balancer-controller", "karpenter"]) {
+    const [pin = ""] = pinsIn(`terraform/modules/${module}/variables.tf`);
+    const name = pin.replace(/:[^:]+$/, "");
+    const approved = rules.filter(({ matchPackageNames }) => matchPackageNames?.includes(name));
+    expect(approved.map((rule) => rule.dependencyDashboardApproval)).toEqual([true]);
+  }
+});
+
+test("the hooks' kubectl is of EKS' version, within one minor, and not raised with the throwaway node's", () => {
+  const [, cluster] = /^ {4}kubernetes_version = "1\.(\d+)"$/m.exec(read("terraform/main.tf")) ?? [];
+  for (const module of ["teardown", "ebs-csi-driver"]) {
+    const kubectl = pinsIn(`terraform/modules/${module}/variables.tf`).find((pin) => pin.includes("/kubectl:")) ?? "";
+    expect(Math.abs(Number(kubectl.split(".").at(-2)) - Number(cluster)), module).toBeLessThanOrEqual(1);
+  }
+  const groups = rules.flatMap(({ matchPackageNames, groupName }) =>
+    matchPackageNames?.some((name) => /^registry\.k8s\.io\/kube(ctl|-\*)$/.test(name)) ? [groupName] : [],
+  );
+  expect(new Set(groups).size).toBe(2);
 });

@@ -16,7 +16,7 @@ export interface Step {
 }
 export interface Concurrency {
   group: string;
-  "cancel-in-progress": boolean;
+  "cancel-in-progress": boolean | string;
 }
 export interface Job {
   name?: string;

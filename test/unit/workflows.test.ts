@@ -27,6 +27,14 @@ it("the registry is asked under one name", () => {
   for (const name of names) expect(name).toMatch(/^\$\{\{ github\.repository_owner \}\}$/);
 });
 
+it("the next push ends a pull request's checks, and never those of a commit on main", () => {
+  const { concurrency } = workflows().find(({ file }) => file === "pull-request.yml") ?? {};
+  expect(concurrency?.group).toMatch(
+    /^pull-request-\$\{\{ github\.event_name == 'push' && github\.sha \|\| github\.ref \}\}$/,
+  );
+  expect(concurrency?.["cancel-in-progress"]).toMatch(/^\$\{\{ github\.event_name == 'pull_request' \}\}$/);
+});
+
 describe("each job", () => {
   it.each(jobs)(
     "$place has one command, a time limit, and only the rights that it needs",

@@ -52,5 +52,13 @@ resource "helm_release" "storage_class" {
   max_history = 5
   timeout     = 600
 
+  lifecycle {
+    # Not a validation, which would stop a destroy too: the hook there is the one that was installed.
+    precondition {
+      condition     = abs(tonumber(split(".", var.kubectl_version)[1]) - tonumber(split(".", var.kubernetes_version)[1])) <= 1
+      error_message = "kubectl_version ${var.kubectl_version} is not within one minor version of the cluster's ${var.kubernetes_version}, and kubectl works with no other. Raise the one that is behind: kubectl_version of this module, or kubernetes_version in terraform/main.tf."
+    }
+  }
+
   depends_on = [aws_eks_addon.this]
 }

@@ -33,6 +33,7 @@ resource "aws_eks_cluster" "this" {
 
   vpc_config {
     subnet_ids              = var.subnet_ids
+    security_group_ids      = [aws_security_group.api.id] # beside EKS' own
     endpoint_private_access = true
     endpoint_public_access  = length(var.public_access_cidrs) > 0
     public_access_cidrs     = length(var.public_access_cidrs) > 0 ? var.public_access_cidrs : null
@@ -60,8 +61,14 @@ resource "aws_eks_cluster" "this" {
     }
   }
 
-  # Without its role's policies EKS can't clean up on deletion; without the group it would make one that never expires.
-  depends_on = [aws_iam_role_policy_attachment.cluster, aws_iam_role_policy.cluster_encryption, aws_cloudwatch_log_group.this]
+  # Without its role's policies EKS can't clean up on deletion; without the log group it would make one that never expires; without the
+  # rule whoever destroys this from inside the VPC would lose the API at once.
+  depends_on = [
+    aws_iam_role_policy_attachment.cluster,
+    aws_iam_role_policy.cluster_encryption,
+    aws_cloudwatch_log_group.this,
+    aws_vpc_security_group_ingress_rule.api_https,
+  ]
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -76,6 +83,15 @@ resource "aws_iam_openid_connect_provider" "this" {
   url            = aws_eks_cluster.this.identity[0].oidc[0].issuer
   client_id_list = ["sts.amazonaws.com"]
   tags           = merge(var.tags, { Name = var.name })
+}
+
+# EKS' own group doesn't get the cluster's tags, and what lacks the tag Environment is not closed to other environments' roles.
+resource "aws_ec2_tag" "cluster_security_group" {
+  for_each = { for key, value in var.tags : key => value if var.tag_cluster_security_group }
+
+  resource_id = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
+  key         = each.key
+  value       = each.value
 }
 
 # The group that EKS makes is the only one with this tag: two would make the load balancer controller fail on Karpenter's nodes.

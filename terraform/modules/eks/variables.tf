@@ -23,6 +23,16 @@ variable "vpc_id" {
   type        = string
 }
 
+variable "vpc_cidr" {
+  description = "Address range of the VPC, from which the private API endpoint answers."
+  type        = string
+
+  validation {
+    condition     = can(cidrnetmask(var.vpc_cidr))
+    error_message = "vpc_cidr is an IPv4 range, as 10.10.0.0/16."
+  }
+}
+
 variable "subnet_ids" {
   description = "IDs of private subnets in at least two zones, for the control plane's interfaces and the system nodes."
   type        = list(string)
@@ -127,7 +137,7 @@ variable "addons" {
 }
 
 variable "tag_cluster_security_group" {
-  description = "Give the cluster's security group Karpenter's discovery tag. false where Karpenter is not used, and for simulators of EKS that make no such group."
+  description = "Give the security group that EKS makes the tags, and Karpenter's discovery tag. false for simulators of EKS that make no such group."
   type        = bool
   default     = true
 }

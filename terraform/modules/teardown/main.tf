@@ -16,4 +16,12 @@ resource "helm_release" "this" {
   disable_webhooks = false # the hook is all of it
   max_history      = 5
   timeout          = 5 * var.step_timeout_seconds + 300
+
+  lifecycle {
+    # Not a validation, which would stop a destroy too: the hook there is the one that was installed.
+    precondition {
+      condition     = abs(tonumber(split(".", var.kubectl_version)[1]) - tonumber(split(".", var.kubernetes_version)[1])) <= 1
+      error_message = "kubectl_version ${var.kubectl_version} is not within one minor version of the cluster's ${var.kubernetes_version}, and kubectl works with no other. Raise the one that is behind: kubectl_version of this module, or kubernetes_version in terraform/main.tf."
+    }
+  }
 }

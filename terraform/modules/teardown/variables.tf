@@ -14,6 +14,16 @@ variable "step_timeout_seconds" {
   }
 }
 
+variable "kubernetes_version" {
+  description = "Kubernetes version of the cluster, as 1.35. kubectl must be within one minor version of it."
+  type        = string
+
+  validation {
+    condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_version))
+    error_message = "kubernetes_version is a minor version, as 1.35."
+  }
+}
+
 # renovate: datasource=docker depName=registry.k8s.io/kubectl extractVersion=^v(?<version>.+)$
 variable "kubectl_version" {
   description = "Version of the kubectl image, within one minor version of the cluster's."

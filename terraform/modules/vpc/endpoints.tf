@@ -17,10 +17,12 @@ resource "aws_vpc_endpoint" "interface" {
   security_group_ids  = [aws_security_group.endpoints.id]
   private_dns_enabled = true
   tags                = merge(var.tags, { Name = "${var.name}-${each.key}" })
+
+  depends_on = [aws_vpc_security_group_ingress_rule.endpoints_https] # without it they answer nobody
 }
 
 resource "aws_security_group" "endpoints" {
-  name        = "${var.name}-endpoints"
+  name_prefix = "${var.name}-endpoints-" # a name is taken while the group that is replaced still has it
   description = "Interface endpoints: HTTPS from inside the VPC"
   vpc_id      = aws_vpc.this.id
   tags        = merge(var.tags, { Name = "${var.name}-endpoints" })
@@ -39,4 +41,9 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints_https" {
   to_port           = 443
   cidr_ipv4         = aws_vpc.this.cidr_block
   tags              = var.tags
+
+  # With its group: the old one stays open until the endpoints have the new one.
+  lifecycle {
+    create_before_destroy = true
+  }
 }

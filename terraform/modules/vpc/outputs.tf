@@ -10,9 +10,14 @@ output "cidr" {
 
 output "private_subnet_ids" {
   description = "IDs of the private subnets in the order of the zones: all nodes live here."
-  # Whoever starts nodes in them needs the way out first: without it they never join the cluster.
-  value      = [for zone in var.availability_zones : aws_subnet.private[zone].id]
-  depends_on = [aws_route.private_nat, aws_route_table_association.private]
+  value       = [for zone in var.availability_zones : aws_subnet.private[zone].id]
+  # Whoever lives in them needs the way out, from the first node that joins to the last load balancer that a destroy takes away.
+  depends_on = [
+    aws_route.private_nat,
+    aws_route_table_association.private,
+    aws_vpc_endpoint.s3,
+    aws_vpc_endpoint.interface,
+  ]
 }
 
 output "public_subnet_ids" {

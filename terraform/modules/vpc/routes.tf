@@ -19,7 +19,8 @@ resource "aws_nat_gateway" "this" {
   subnet_id     = aws_subnet.public[each.key].id
   tags          = merge(var.tags, { Name = "${var.name}-${each.key}" })
 
-  depends_on = [aws_internet_gateway.this]
+  # On the way back it must not outlive its own way out: whoever still works in the private subnets leaves by it.
+  depends_on = [aws_route.public_internet, aws_route_table_association.public]
 }
 
 resource "aws_route_table" "public" {

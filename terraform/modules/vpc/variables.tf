@@ -31,6 +31,11 @@ variable "availability_zones" {
     condition     = length(distinct([for zone in var.availability_zones : substr(zone, 0, max(length(zone) - 1, 0))])) == 1
     error_message = "availability_zones are of one region."
   }
+
+  validation {
+    condition     = alltrue([for zone in var.availability_zones : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$", zone))])
+    error_message = "availability_zones are names of zones, as eu-west-1a: the region and one letter."
+  }
 }
 
 variable "single_nat_gateway" {

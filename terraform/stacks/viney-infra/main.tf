@@ -51,7 +51,7 @@ module "vpc" {
 
   name                     = local.name
   cidr                     = local.settings.vpc.cidr
-  availability_zones       = [for zone in ["a", "b", "c"] : "${var.region}${zone}"]
+  availability_zones       = [for letter in local.settings.vpc.zones : "${var.region}${letter}"]
   single_nat_gateway       = local.settings.vpc.single_nat_gateway
   flow_log_retention_days  = local.settings.vpc.flow_log_retention_days
   permissions_boundary_arn = local.permissions_boundary_arn
@@ -65,6 +65,7 @@ module "eks" {
   name                       = local.name
   kubernetes_version         = local.settings.kubernetes_version
   vpc_id                     = module.vpc.vpc_id
+  vpc_cidr                   = local.settings.vpc.cidr
   subnet_ids                 = module.vpc.private_subnet_ids
   public_access_cidrs        = var.public_access_cidrs != null ? var.public_access_cidrs : local.settings.eks.public_access_cidrs
   access_entries             = { for name, entry in local.access_entries : name => entry if var.create_access_entries }
@@ -106,6 +107,7 @@ module "ebs_csi_driver" {
   count  = local.enabled.ebs_csi_driver ? 1 : 0
 
   name                     = module.eks[0].cluster_name
+  kubernetes_version       = local.settings.kubernetes_version
   partition                = local.partition
   oidc_provider_arn        = module.eks[0].oidc_provider_arn
   oidc_issuer              = module.eks[0].oidc_issuer
@@ -262,7 +264,8 @@ module "teardown" {
   source = "../../modules/teardown"
   count  = local.charts ? 1 : 0
 
-  flux = local.enabled.flux
+  flux               = local.enabled.flux
+  kubernetes_version = local.settings.kubernetes_version
 
   depends_on = [
     module.eks,

@@ -88,7 +88,7 @@ variable "create_access_entries" {
 }
 
 variable "tag_cluster_security_group" {
-  description = "Give the security group that EKS makes the tag by which Karpenter finds it. false where the EKS API makes no such group, which is a simulator's case."
+  description = "Give the security group that EKS makes the environment's tags, and the one by which Karpenter finds it. false where the EKS API makes no such group, which is a simulator's case."
   type        = bool
   default     = true
 }

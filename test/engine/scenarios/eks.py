@@ -11,6 +11,7 @@ import base64
 import datetime
 import hmac
 import json
+import os
 import re
 import urllib.parse
 
@@ -24,7 +25,7 @@ from moto.sts.models import sts_backends
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
-CLUSTER, REGION, PORT = "dev-helloworld", "eu-west-1", 5000
+CLUSTER, REGION, PORT = "dev-helloworld", os.environ["REGION"], 5000
 STATIC = {"AKIAIOSFODNN7EXAMPLE": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 KNOWN = {"action", "version", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires"} | {
     "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders"}

@@ -42,6 +42,7 @@ export async function startEks(registry?: AppRegistry): Promise<SimulatedEks> {
     .from(images.moto)
     .withFile("/eks.py", dag.currentModule().source().file("src/eks.py"))
     .withEnvVariable("SIMULATOR", `${Date.now()}`)
+    .withEnvVariable("REGION", dev.region)
     .withExposedPort(5000)
     .asService({ args: ["python3", "/eks.py"] });
   const webhook = {

@@ -215,7 +215,7 @@ for attempt in range(600):
   time.sleep(0.1)
 else: sys.exit('nothing was applied')
 time.sleep(2)
-s3.create_bucket(Bucket='aside', CreateBucketConfiguration={'LocationConstraint': 'eu-west-1'})
+make_bucket('aside')
 for found in s3.list_objects_v2(Bucket=BUCKET)['Contents']:
   s3.put_object(Bucket='aside', Key=found['Key'], Body=s3.get_object(Bucket=BUCKET, Key=found['Key'])['Body'].read())
 listed = s3.list_object_versions(Bucket=BUCKET)
@@ -226,7 +226,7 @@ s3.delete_bucket(Bucket=BUCKET)
 
 const GIVE_BACK = `
 s3 = aws('s3')
-s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={'LocationConstraint': 'eu-west-1'})
+make_bucket(BUCKET)
 s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={'Status': 'Enabled'})
 for found in s3.list_objects_v2(Bucket='aside')['Contents']:
   s3.put_object(Bucket=BUCKET, Key=found['Key'], Body=s3.get_object(Bucket='aside', Key=found['Key'])['Body'].read())

@@ -34,6 +34,10 @@ export async function python(session: AwsSession, script: string): Promise<strin
 import boto3, sys, time
 aws = lambda service: boto3.client(service, region_name='${session.region}')
 BUCKET, TABLE, ALIAS = '${stateBucket(session)}', 'helloworld-terraform-locks', 'alias/helloworld-terraform'
+def make_bucket(name, region='${session.region}'):
+  # The first of all regions is none to S3, which refuses its name.
+  where = {} if region == 'us-east-1' else {'CreateBucketConfiguration': {'LocationConstraint': region}}
+  aws('s3').create_bucket(Bucket=name, **where)
 `;
   const container = uncached(withAwsSession(dag.container().from(images.moto), session));
   const { code, stdout, stderr } = await exec(container, ["python3", "-c", head + script]);
@@ -48,7 +52,7 @@ export const makeStateBackend = (session: AwsSession) =>
     `
 key = aws('kms').create_key()['KeyMetadata']['KeyId']
 aws('kms').create_alias(AliasName=ALIAS, TargetKeyId=key)
-aws('s3').create_bucket(Bucket=BUCKET, CreateBucketConfiguration={'LocationConstraint': '${session.region}'})
+make_bucket(BUCKET)
 aws('s3').put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={'Status': 'Enabled'})
 aws('dynamodb').create_table(TableName=TABLE, BillingMode='PAY_PER_REQUEST',
   KeySchema=[{'AttributeName': 'LockID', 'KeyType': 'HASH'}], AttributeDefinitions=[{'AttributeName': 'LockID', 'AttributeType': 'S'}])

@@ -11,10 +11,11 @@ mock_provider "aws" {
 mock_provider "helm" {}
 
 variables {
-  name              = "dev-helloworld"
-  oidc_provider_arn = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC"
-  oidc_issuer       = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
-  tags              = { Environment = "dev" }
+  name               = "dev-helloworld"
+  kubernetes_version = "1.35"
+  oidc_provider_arn  = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+  oidc_issuer        = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+  tags               = { Environment = "dev" }
 }
 
 run "driver_has_a_role_of_its_own" {
@@ -66,4 +67,27 @@ run "refuses_a_version_that_is_not_eks" {
   }
 
   expect_failures = [var.addon_version]
+}
+
+run "takes_a_kubectl_of_the_next_minor_version" {
+  command = plan
+
+  variables {
+    kubectl_version = "1.36.0"
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.storage_class[0].values[0]).kubectlImage == "registry.k8s.io/kubectl:v1.36.0"
+    error_message = "One minor version ahead is what an upgrade goes through."
+  }
+}
+
+run "refuses_a_kubectl_two_minor_versions_away" {
+  command = plan
+
+  variables {
+    kubectl_version = "1.37.0"
+  }
+
+  expect_failures = [helm_release.storage_class]
 }

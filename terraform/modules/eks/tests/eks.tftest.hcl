@@ -46,6 +46,7 @@ variables {
   name                = "dev-helloworld"
   kubernetes_version  = "1.35"
   vpc_id              = "vpc-0123456789abcdef0"
+  vpc_cidr            = "10.10.0.0/16"
   subnet_ids          = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1", "subnet-0123456789abcdef2"]
   public_access_cidrs = ["203.0.113.0/24"]
 
@@ -102,6 +103,25 @@ run "public_endpoint_is_limited" {
   assert {
     condition     = aws_eks_cluster.this.vpc_config[0].endpoint_private_access && aws_eks_cluster.this.vpc_config[0].endpoint_public_access && aws_eks_cluster.this.vpc_config[0].public_access_cidrs == toset(["203.0.113.0/24"])
     error_message = "The public endpoint answers to the given ranges only."
+  }
+}
+
+run "private_endpoint_answers_the_vpc" {
+  command = apply
+
+  assert {
+    condition     = aws_eks_cluster.this.vpc_config[0].security_group_ids == toset([aws_security_group.api.id])
+    error_message = "EKS' own group lets in only its members: a runner in the VPC has another."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.api_https.security_group_id == aws_security_group.api.id && aws_vpc_security_group_ingress_rule.api_https.cidr_ipv4 == "10.10.0.0/16" && aws_vpc_security_group_ingress_rule.api_https.from_port == 443 && aws_vpc_security_group_ingress_rule.api_https.to_port == 443
+    error_message = "The API answers to HTTPS from inside the VPC only."
+  }
+
+  assert {
+    condition     = aws_security_group.api.name_prefix == "dev-helloworld-api-" && !contains(keys(aws_security_group.api.tags), "karpenter.sh/discovery")
+    error_message = "A new group must not need the old one's name, and no node may get it."
   }
 }
 
@@ -282,6 +302,43 @@ run "karpenter_finds_one_security_group" {
     condition     = aws_ec2_tag.karpenter_discovery[0].key == "karpenter.sh/discovery" && aws_ec2_tag.karpenter_discovery[0].value == "dev-helloworld" && aws_ec2_tag.karpenter_discovery[0].resource_id == aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
     error_message = "The cluster's own security group, and no other, has Karpenter's tag."
   }
+}
+
+run "cluster_security_group_has_the_tags" {
+  command = apply
+
+  variables {
+    tags = { Project = "helloworld", Environment = "dev" }
+  }
+
+  assert {
+    condition     = { for key, tag in aws_ec2_tag.cluster_security_group : key => tag.value } == { Project = "helloworld", Environment = "dev" } && alltrue([for tag in values(aws_ec2_tag.cluster_security_group) : tag.resource_id == aws_eks_cluster.this.vpc_config[0].cluster_security_group_id])
+    error_message = "Without the tag Environment the group is open to roles of other environments."
+  }
+}
+
+run "leaves_the_cluster_security_group_alone" {
+  command = plan
+
+  variables {
+    tags                       = { Environment = "dev" }
+    tag_cluster_security_group = false
+  }
+
+  assert {
+    condition     = length(aws_ec2_tag.cluster_security_group) + length(aws_ec2_tag.karpenter_discovery) == 0
+    error_message = "A simulator makes no such group."
+  }
+}
+
+run "refuses_a_range_that_is_none" {
+  command = plan
+
+  variables {
+    vpc_cidr = "10.10.0.0"
+  }
+
+  expect_failures = [var.vpc_cidr]
 }
 
 run "roles_carry_the_boundary" {

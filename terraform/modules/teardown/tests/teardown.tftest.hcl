@@ -1,5 +1,9 @@
 mock_provider "helm" {}
 
+variables {
+  kubernetes_version = "1.35"
+}
+
 run "takes_flux_away_first" {
   command = plan
 
@@ -50,4 +54,29 @@ run "refuses_steps_without_time" {
   }
 
   expect_failures = [var.step_timeout_seconds]
+}
+
+run "takes_a_kubectl_of_the_next_minor_version" {
+  command = plan
+
+  variables {
+    flux            = true
+    kubectl_version = "1.36.0"
+  }
+
+  assert {
+    condition     = yamldecode(helm_release.this.values[0]).kubectlImage == "registry.k8s.io/kubectl:v1.36.0"
+    error_message = "One minor version ahead is what an upgrade goes through."
+  }
+}
+
+run "refuses_a_kubectl_two_minor_versions_away" {
+  command = plan
+
+  variables {
+    flux            = true
+    kubectl_version = "1.37.0"
+  }
+
+  expect_failures = [helm_release.this]
 }

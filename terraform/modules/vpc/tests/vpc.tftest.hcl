@@ -117,6 +117,11 @@ run "endpoints" {
     condition     = aws_vpc_security_group_ingress_rule.endpoints_https.cidr_ipv4 == var.cidr && aws_vpc_security_group_ingress_rule.endpoints_https.from_port == 443 && aws_vpc_security_group_ingress_rule.endpoints_https.to_port == 443
     error_message = "Endpoints answer to HTTPS from inside the VPC only."
   }
+
+  assert {
+    condition     = aws_security_group.endpoints.name_prefix == "dev-helloworld-endpoints-"
+    error_message = "A new group must not need the name of the old one, which goes after it."
+  }
 }
 
 run "flow_logs" {
@@ -177,6 +182,16 @@ run "refuses_zones_of_two_regions" {
 
   variables {
     availability_zones = ["eu-west-1a", "eu-west-1b", "eu-central-1a"]
+  }
+
+  expect_failures = [var.availability_zones]
+}
+
+run "refuses_what_is_no_zone" {
+  command = plan
+
+  variables {
+    availability_zones = ["eu-west-1eu-west-1a", "eu-west-1eu-west-1b", "eu-west-1eu-west-1c"]
   }
 
   expect_failures = [var.availability_zones]

@@ -180,7 +180,7 @@ run "takes_an_entry_of_the_table_without_namespaces" {
         permissions_boundary_name = "helloworld-boundary-dev"
         deploy_role_name          = "helloworld-deploy-dev"
         tags                      = { Project = "helloworld", Environment = "dev", ManagedBy = "terraform" }
-        vpc                       = { cidr = "10.10.0.0/16", single_nat_gateway = true, flow_log_retention_days = 14 }
+        vpc                       = { cidr = "10.10.0.0/16", zones = ["a", "b", "c"], single_nat_gateway = true, flow_log_retention_days = 14 }
         eks = {
           log_retention_days = 14
           system_node_group  = { instance_types = ["t3.large"], min_size = 2, max_size = 3, desired_size = 2 }
