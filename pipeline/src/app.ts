@@ -21,7 +21,7 @@ export async function openSampleRegistry(
   released: readonly string[] = [],
 ): Promise<AppRegistry> {
   const { host, container } = await sampleContainer(source, repository, released);
-  return { host, service: serveRegistry(container) };
+  return { host, service: serveRegistry(container), isSample: true };
 }
 
 /**
@@ -49,7 +49,8 @@ export async function sampleRegistry(
       .withEnvVariable("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd")
       .withMountedSecret("/auth/htpasswd", dag.setSecret(`htpasswd-${id}`, htpasswd)),
   );
-  return { host, service, username: USERNAME, password: dag.setSecret(`registry-password-${id}`, password) };
+  const secret = dag.setSecret(`registry-password-${id}`, password);
+  return { host, service, isSample: true, username: USERNAME, password: secret };
 }
 
 /** The registry without its authentication: filled once for the same images, whatever the password. */
@@ -66,15 +67,16 @@ async function sampleImages(
 ): Promise<Record<string, File>> {
   const app = source.directory("test/app");
   const versions = JSON.parse(await app.file("versions.json").contents()) as Versions;
-  const good = Object.fromEntries(released.map((tag) => [tag, { fault: "" }]));
   const binary = build(app);
-  return Object.fromEntries(
-    Object.entries({ ...good, ...versions }).map(([tag, { fault }]) => [
-      `${path}:${tag}`,
-      image(binary, tag, fault).asTarball(),
-    ]),
-  );
+  const faults = Object.entries(faultsOf(versions, released));
+  return Object.fromEntries(faults.map(([tag, fault]) => [`${path}:${tag}`, image(binary, tag, fault).asTarball()]));
 }
+
+/** What each tag does wrong: nothing, where a release file has it, for that is a tag of the real application. */
+export const faultsOf = (versions: Versions, released: readonly string[]): Record<string, string> => ({
+  ...Object.fromEntries(Object.entries(versions).map(([tag, { fault }]) => [tag, fault])),
+  ...Object.fromEntries(released.map((tag) => [tag, ""])),
+});
 
 /**
  * The application as a static binary. Go's own cache would not be shared: a cache volume belongs to one module, and makes what

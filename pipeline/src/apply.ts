@@ -45,18 +45,20 @@ export async function applyFile(stack: Stack, container: Container): Promise<str
 }
 
 const KILLED = "terraform was killed, or has crashed";
+const KEPT = "The state is kept on this engine.";
 
 /**
  * Terraform writes errored.tfstate when the bucket doesn't take the state; with the container, it would be gone. A state that
- * was rescued before is kept beside it.
+ * was rescued before is kept beside it. One that is cut off, as on a full disk, never gets the name by which it is found.
  */
 const APPLY = `
 terraform workspace select "$1" >&2 || exit
 terraform apply "$2"
 code=$?
-if [ -f errored.tfstate ]; then
+half=\${3%/*}/.half
+if [ -f errored.tfstate ] && cp errored.tfstate "$half" && sync; then
   if [ -f "$3" ]; then mv "$3" "$3.$(date +%s)"; fi
-  cp errored.tfstate "$3"
+  mv "$half" "$3" && echo "${KEPT}"
 fi
 # A panic is 11; Dagger takes no code from 128 to 191.
 if [ $code -ge 128 ] || [ $code -eq 11 ]; then
@@ -68,7 +70,8 @@ exit $code
 
 function partlyApplied(stack: Stack, outcome: Outcome): Error {
   const said = outcome.stdout + outcome.stderr;
-  if (/errored\.tfstate/.test(said)) return new Error(describeRescue(stack, outcome));
+  if (outcome.stdout.includes(KEPT)) return new Error(describeRescue(stack, outcome));
+  if (/errored\.tfstate/.test(said)) return new Error(describeLoss(stack, outcome));
   const error = failureOf("apply", stack, outcome);
   if (said.includes(KILLED))
     return new Error(
@@ -79,6 +82,18 @@ function partlyApplied(stack: Stack, outcome: Outcome): Error {
   return new Error(
     `${error.message}\n\nWhat was done before the error is in the state; nothing is lost. Mend the cause, and plan again.`,
   );
+}
+
+/** Terraform prints a state that it can write nowhere; all that is left then is what the caller sees. */
+function describeLoss(stack: Stack, { stdout, stderr }: Outcome): string {
+  const environment = stack.workspace;
+  return [
+    `terraform apply in ${environment} could not write the state to its bucket ${stateBucket(stack.session)}, and it is NOT kept on this engine: is its disk full?`,
+    diagnostics(`${stdout}\n${stderr}`),
+    "",
+    "Save it before anything else, if it is above: the text from the first { to the last }, in what this call has printed. Then:",
+    `  dagger call push-state --env ${environment} --state FILE`,
+  ].join("\n");
 }
 
 /** What to do about a state that could not be written, in the order in which it must be done. */

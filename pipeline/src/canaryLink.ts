@@ -51,6 +51,7 @@ export function judgeCanary(canary: Canary, view: CanaryView): Standing {
       },
     };
   if (hasFailed(canary, view)) return { ...base, arrived: false, text: "Failed", trouble: failure(canary, view) };
+  if (isBlocked(canary, view)) return { ...base, arrived: false, ...blocked(view) };
   if (AT_REST.includes(phase))
     return { ...base, arrived: false, text: `Flagger has not looked at the new version yet (${phase})` };
   return { ...base, arrived: false, text: progress(canary, phase, view), ...waiting(canary, view) };
@@ -68,6 +69,42 @@ function isOut(canary: Canary, view: CanaryView): boolean {
   if (samePods(target, primary)) return true;
   return phase !== "Failed" && view.unchangedSeconds > hasLookedSeconds(canary);
 }
+
+/**
+ * Whether Flagger lets nothing past the version that serves, as its pods are not all ready: it analyses nothing then, a way back neither
+ * (pkg/controller/scheduler.go, "check primary status").
+ */
+function isBlocked({ spec, status }: Canary, { primary }: CanaryView): boolean {
+  const looksForChanges = [...AT_REST, "Progressing"].includes(status?.phase ?? "");
+  return looksForChanges && !spec?.skipAnalysis && primary !== undefined && !isRolledOut(primary);
+}
+
+/** How long nothing may serve until it is told, in seconds: pods that were only moved to another node are back by then. */
+const DOWN_SECONDS = 30;
+
+function blocked(view: CanaryView): Pick<Standing, "text" | "trouble"> {
+  const { namespace, name, primary, events } = view;
+  const { availableReplicas = 0 } = primary?.status ?? {};
+  const text = `waits for ${name}-primary, which serves and is not ready`;
+  const said = haltsOf(name, events, 0).filter(({ text }) => text.startsWith(PRIMARY));
+  return {
+    text,
+    trouble: {
+      what: `${availableReplicas > 0 ? "Not all pods" : "No pods"} of the version that serves are ready (Deployment ${namespace}/${name}-primary), and Flagger brings nothing out past them`,
+      cause: said.at(-1)?.text ?? `${PRIMARY} do not get ready`,
+      next: pastThePrimary(view),
+      // As long as some serve, more may come: Flagger's own deadline ends that.
+      bearableSeconds: availableReplicas > 0 ? Number.POSITIVE_INFINITY : DOWN_SECONDS,
+    },
+  };
+}
+
+const PRIMARY = "the pods of the version that serves";
+
+/** What helps where the version that serves is broken. */
+const pastThePrimary = ({ namespace, name }: CanaryView) =>
+  `kubectl -n ${namespace} describe deployment ${name}-primary; another version, or the one before, comes out past it with ` +
+  "spec.values.canary.skipAnalysis: true in the release file, until it is out (clusters/README.md, When a release fails)";
 
 /** Flagger has certainly looked at its target within so many seconds. */
 function hasLookedSeconds(canary: Canary): number {
@@ -90,7 +127,7 @@ function failedAt(canary: Canary): number {
 export function isPassedOver(canary: Canary, view: CanaryView): boolean {
   const { phase = "" } = canary.status ?? {};
   const { target, tag, released, unchangedSeconds } = view;
-  if (!AT_REST.includes(phase) || canary.spec?.suspend || isOut(canary, view)) return false;
+  if (!AT_REST.includes(phase) || canary.spec?.suspend || isOut(canary, view) || isBlocked(canary, view)) return false;
   if (!target || (tag && tagOf(target) !== tag)) return false;
   if (phase === "Failed" && failedAt(canary) >= released) return false;
   return unchangedSeconds > hasLookedSeconds(canary);
@@ -137,7 +174,8 @@ function waiting(canary: Canary, { namespace, name }: CanaryView): Pick<Standing
   };
 }
 
-function failure(canary: Canary, { namespace, name, events, released, tag, primary }: CanaryView): Trouble {
+function failure(canary: Canary, view: CanaryView): Trouble {
+  const { namespace, name, events, released, tag, primary } = view;
   // A second release, of the same values with a newer chart, may come in the middle of an analysis.
   const began = analysisBegan(name, events) ?? released;
   const halts = haltsOf(name, events, began);
@@ -150,7 +188,7 @@ function failure(canary: Canary, { namespace, name, events, released, tag, prima
   return {
     what: `Flagger's analysis of ${tag ?? "the new version"} failed; the primary goes on serving${serving ? ` ${serving}` : ""}`,
     cause,
-    next: `kubectl -n ${namespace} describe canary ${name}; then take the tag back (dagger call rollback), so that git and cluster agree again`,
+    next: primary && !isRolledOut(primary) ? pastThePrimary(view) : `kubectl -n ${namespace} describe canary ${name}`,
     evidence: eventLines(own),
     bearableSeconds: 0,
   };
@@ -198,6 +236,8 @@ function haltOf(message: string): { key: string; text: string } | undefined {
       key: `${noValues[1]} has no values`,
       text: `${noValues[1]} has no values: the canary got no traffic, or Prometheus has not scraped it`,
     };
+  const primary = /^\S+-primary\.\S+ not ready: (.*)$/.exec(said);
+  if (primary) return { key: PRIMARY, text: `${PRIMARY} are not ready: ${primary[1]}` };
   const pods = /^canary deployment \S+ not ready: (.*)$/.exec(said);
   if (pods) return { key: "not ready", text: `the canary's pods did not get ready: ${pods[1]}` };
   const check = /^Halt \S+ advancement (external|pre-rollout) check (\S+) failed (.*)$/.exec(said);
@@ -222,15 +262,12 @@ function isRolledOut({ metadata, spec, status }: V1Deployment): boolean {
   return isSeen && updatedReplicas >= wanted && replicas <= updatedReplicas && availableReplicas >= updatedReplicas;
 }
 
-/** Whether the primary's pods are those of the target. Flagger gives names of its own to the primary's ConfigMaps and Secrets. */
+/** Whether the primary's pods are those of the target. Flagger gives names of its own to the primary, and to its ConfigMaps and Secrets. */
 function samePods(target: V1Deployment, primary: V1Deployment): boolean {
   const essence = ({ spec }: V1Deployment) => {
-    const { "flagger-id": _, ...annotations } = spec?.template.metadata?.annotations ?? {};
-    const { containers, initContainers, volumes, serviceAccountName } = spec?.template.spec ?? {};
-    return stable({ annotations, containers, initContainers, volumes, serviceAccountName }).replaceAll(
-      '-primary"',
-      '"',
-    );
+    const { annotations: all, labels } = spec?.template.metadata ?? {};
+    const { "flagger-id": _, ...annotations } = all ?? {};
+    return stable({ annotations, labels, pod: spec?.template.spec }).replaceAll('-primary"', '"');
   };
   return essence(target) === essence(primary);
 }

@@ -36,6 +36,7 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
   const end = since + timeoutSeconds * 1000;
   let last = { text: "", state: "", since };
   let unready: readonly string[] = [];
+  let worry: { readonly what: string; readonly since: number } | undefined;
   const poll = async () => {
     const { canary, view, state } = await look(api, options);
     const now = clock.now();
@@ -51,7 +52,9 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
     if (text !== last.text) log(`Canary ${namespace}/${name}: ${text}`);
     last = { text, state, since: unchangedSince };
     if (arrived) return (await lookAtRollout(api, { ...primaryOf(options), since })).result && true;
-    if (trouble?.bearableSeconds === 0) throw failure(withPods(trouble, unready));
+    if (trouble?.what !== worry?.what) worry = trouble && { what: trouble.what, since: now };
+    if (trouble && worry && now - worry.since >= trouble.bearableSeconds * 1000)
+      throw failure(withPods(trouble, unready));
     const pods = await lookAtRollout(api, { namespace, deployment: name, since, clock });
     unready = pods.unready ?? unready;
     return undefined;

@@ -14,6 +14,7 @@ import {
   drawnOut,
   followsGit,
   type GitopsTarget,
+  refuseSuspended,
   releaseTimeout,
   servedTag,
   takeBack,
@@ -23,8 +24,10 @@ import { warmUp } from "./kubernetes.js";
 import { startPlatform, type ThrowawayPlatform } from "./platform.js";
 import { recordProof } from "./promotionProof.js";
 import { type AppRegistry, requireTag } from "./registry.js";
+import { lookAtRelease } from "./releaseChain.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { formatSeconds, type Report } from "./report.js";
+import { requireServedImage } from "./servedImage.js";
 import { type Log, type Run, runSteps, withAdvice } from "./steps.js";
 
 /** What `ci` runs with. */
@@ -148,6 +151,7 @@ async function open(
       `Flux runs ${entry.name} from git, and would undo what Helm does: ${WAY[entry.name]}. Nothing was changed.`,
     );
   }
+  if (byFlux) refuseSuspended((await lookAtRelease(target.api, entry)).objects, entry);
   note(byFlux ? "Flux follows git" : "no Flux: Helm deploys");
   const ahead = delivery && { ...delivery, clone: cloneAhead(delivery.remote) };
   return { ...target, byFlux, delivery: ahead, lastWords: async () => "", stop: async () => undefined };
@@ -234,10 +238,11 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
 /** The tag passed: prod's release file gets it, with the proof; the caller's working tree is theirs to change. */
 async function bumpProd(
   { source, environment: entry, tag, digest, log }: Release,
-  { delivery, platform }: Open,
+  { api, delivery, platform }: Open,
   note: (detail: string) => void,
 ): Promise<Omit<CiResult, "report">> {
   const prod = environment("prod");
+  if (digest) await requireServedImage(api, { environment: entry, tag, digest });
   const changes = await bump(source, prod, tag);
   const proposed = (await changes.isEmpty())
     ? `${prod.releaseFile} has ${tag} already`

@@ -9,7 +9,7 @@ import {
   type Service,
 } from "@dagger.io/dagger";
 import { onceStarted, peerAuthority } from "./certificates.js";
-import { uncached } from "./exec.js";
+import { quietContents, uncached } from "./exec.js";
 import { imageFile } from "./imageFile.js";
 import { images } from "./images.js";
 import { type Cluster, connect } from "./kubernetes.js";
@@ -146,7 +146,7 @@ export async function keptKubeconfig(): Promise<string> {
     .container()
     .from(images.busybox)
     .withMountedCache("/kept", keptVolume(), { sharing: CacheSharingMode.Shared });
-  const text = await uncached(container).withExec(["sh", "-c", read]).file("/kubeconfig").contents();
+  const text = await quietContents(uncached(container).withExec(["sh", "-c", read]).file("/kubeconfig"));
   if (text) return text;
   throw new Error(
     `No cluster has been started here yet. Start one first, and leave it running: dagger call cluster up --ports ${API_PORT}:${API_PORT}`,

@@ -8,11 +8,12 @@ import {
   commitTag,
   type FileCommitOptions,
   type GitRemote,
+  hostOf,
   isUpToDate,
   type TagCommit,
 } from "./git.js";
 import { GitError } from "./gitErrors.js";
-import { openPullRequest, openPullRequestOf, PullRequestError } from "./pullRequest.js";
+import { openBranchOf, openPullRequest, PullRequestError } from "./pullRequest.js";
 import type { Log } from "./steps.js";
 import { readYaml } from "./yamlFile.js";
 
@@ -55,7 +56,9 @@ export const trunkOf = (source: Directory) => repositoryOf(source, environment("
 /** The repository's trunk, as the owner of a token reaches it. */
 export async function remoteOf(source: Directory, access: { token: Secret; username: string }): Promise<GitRemote> {
   if ((await access.token.plaintext()).trim() === "") throw new Error("--git-token is empty.");
-  return { ...(await trunkOf(source)), username: access.username, password: access.token };
+  const trunk = await trunkOf(source);
+  hostOf(trunk.url); // a token goes nowhere in the clear
+  return { ...trunk, username: access.username, password: access.token };
 }
 
 /** The branch that an environment follows, of the same repository. */
@@ -113,7 +116,9 @@ export async function publishTag(
  * it would bring along.
  */
 async function ownBranch(remote: GitRemote, branch: string, log: Log): Promise<string> {
-  if ((await openPullRequestOf(remote, branch)) || (await isUpToDate(remote, branch))) return branch;
+  const open = await openBranchOf(remote, branch);
+  if (open) return open;
+  if (await isUpToDate(remote, branch)) return branch;
   log(`${branch} is left from another change`);
   return `${branch}-${Date.now()}`;
 }

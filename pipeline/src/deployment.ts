@@ -7,7 +7,8 @@ import { formatDiagnosis } from "./diagnosis.js";
 import { eksTarget } from "./eks.js";
 import { type EnvironmentEntry, folderOf } from "./environments.js";
 import { exec, uncached } from "./exec.js";
-import { askForAnalysis } from "./flagger.js";
+import { analysisSeconds, askForAnalysis } from "./flagger.js";
+import { refuseOthersCluster } from "./flux.js";
 import { type Canary, type HelmRelease, helmReleaseOf } from "./fluxObjects.js";
 import { type Cluster, connect } from "./kubernetes.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
@@ -19,7 +20,7 @@ import { readYaml } from "./yamlFile.js";
 
 /** The most that a rollout may take, in seconds; it ends much earlier when its pods can't come good. */
 const ROLLOUT_TIMEOUT_SECONDS = 300;
-/** The most that Flagger may take for its judgement, in seconds: prod's analysis alone is three minutes. */
+/** The least that Flagger has for its judgement, in seconds: prod's analysis alone is three minutes. */
 const ANALYSIS_TIMEOUT_SECONDS = 900;
 /** The most that the chart's own tests, and what an uninstall removes, may take, in seconds. */
 const HELM_TIMEOUT_SECONDS = 60;
@@ -39,6 +40,7 @@ export interface Target {
  * The cluster that a kubeconfig leads to; without one, the environment's EKS cluster.
  *
  * @param aws opens the AWS session in which the cluster is looked up, where there are credentials for one
+ * @throws Error when there is neither, or when the kubeconfig leads to another environment's cluster; ClusterError
  */
 export async function targetOf(
   kubeconfig: Secret | undefined,
@@ -54,7 +56,9 @@ export async function targetOf(
     );
   }
   const text = await kubeconfig.plaintext();
-  return { kubeconfig: text, api: await connect(text) };
+  const api = await connect(text);
+  await refuseOthersCluster(api, environment);
+  return { kubeconfig: text, api };
 }
 
 /** What is deployed where. */
@@ -119,12 +123,13 @@ export async function deploy(deployment: Deployment): Promise<RolloutResult> {
   const { namespace, helmRelease } = environment;
   const rollout = { namespace, timeoutSeconds: timeoutSeconds ?? ROLLOUT_TIMEOUT_SECONDS, log };
   const release = await releaseOf(source, environment);
-  if (!isAnalysed({ ...release.values, ...values }))
-    return await waitForRollout(target.api, { ...rollout, deployment: helmRelease });
+  const given = { ...release.values, ...values };
+  if (!isAnalysed(given)) return await waitForRollout(target.api, { ...rollout, deployment: helmRelease });
   const tag = deployment.tag ?? release.tag;
   const ask = (canary: Canary) => askForAnalysis(target.api, canary, log);
   const canary = { namespace, name: helmRelease, tag, released, askForAnalysis: ask, log };
-  await waitForCanary(target.api, { ...canary, timeoutSeconds: timeoutSeconds ?? ANALYSIS_TIMEOUT_SECONDS });
+  const patience = Math.max(ANALYSIS_TIMEOUT_SECONDS, ROLLOUT_TIMEOUT_SECONDS + analysisSeconds(given));
+  await waitForCanary(target.api, { ...canary, timeoutSeconds: timeoutSeconds ?? patience });
   return await waitForRollout(target.api, { ...rollout, deployment: `${helmRelease}-primary` });
 }
 
@@ -177,7 +182,15 @@ async function helm({ source, environment, target, tag, values }: Deployment, ar
     environment.namespace,
   ]);
   if (code === 0) return stdout;
-  throw new Error(
-    `helm ${args[0]} ${environment.helmRelease} failed in ${environment.name}:\n${[stderr, stdout].filter(Boolean).join("\n").trim()}`,
-  );
+  const said = [stderr, stdout].filter(Boolean).join("\n").trim();
+  const advice = said.includes("another operation (install/upgrade/rollback) is in progress")
+    ? `\n${brokenOff(environment)}`
+    : "";
+  throw new Error(`helm ${args[0]} ${environment.helmRelease} failed in ${environment.name}:\n${said}${advice}`);
 }
+
+/** Helm notes what it has begun, and refuses all else until that has ended: one that was killed never does. */
+const brokenOff = ({ namespace, helmRelease }: EnvironmentEntry) =>
+  `Either another call deploys at this moment: wait for it. Or one was cancelled in the middle: ` +
+  `helm -n ${namespace} history ${helmRelease}, then helm -n ${namespace} rollback ${helmRelease} (helm uninstall where its first ` +
+  "installation is pending), and repeat the call.";

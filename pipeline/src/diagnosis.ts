@@ -461,7 +461,10 @@ function neverReady(subject: PodCase): Finding | undefined {
     const spec = containerSpec(pod, container.name);
     const running = secondsBetween(since, now);
     const failures = events.filter(
-      ({ reason, message }) => reason === "Unhealthy" && /^(Readiness|Startup) probe/.test(message ?? ""),
+      (event) =>
+        event.reason === "Unhealthy" &&
+        /^(Readiness|Startup) probe/.test(event.message ?? "") &&
+        isAbout(event, container.name),
     );
     const asked = spec?.startupProbe && container.started ? firstReadinessFailure(failures, since) : undefined;
     const ahead = asked ? 0 : secondsToStart(spec) + (spec?.readinessProbe?.initialDelaySeconds ?? 0);
@@ -476,6 +479,10 @@ function neverReady(subject: PodCase): Finding | undefined {
   }
   return gated(subject);
 }
+
+/** Whether an event of a pod is about this container; one that names none may be. */
+const isAbout = ({ involvedObject }: CoreV1Event, container: string) =>
+  !involvedObject.fieldPath || involvedObject.fieldPath.endsWith(`{${container}}`);
 
 /**
  * When a container that runs since `since` was first refused by its readiness probe, which the kubelet asks once the startup probe has

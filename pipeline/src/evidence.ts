@@ -37,6 +37,8 @@ export interface ReleaseCommit {
   readonly message: string;
   /** The file's text after it; undefined where the commit removed it. */
   readonly text: string | undefined;
+  /** The file's text in the commit that it was made on; undefined where there was none, or nobody has asked. */
+  readonly before?: string | undefined;
 }
 
 /** The proof that a tag passed `ci` on dev. */
@@ -81,7 +83,16 @@ function trailer(message: string, name: keyof typeof TRAILERS): string | undefin
 }
 
 /** The tag that the release file had after a commit; none where it could not be read. */
-export function tagAfter({ text }: ReleaseCommit, file: string): string | undefined {
+export const tagAfter = ({ text }: ReleaseCommit, file: string): string | undefined => tagIn(text, file);
+
+/**
+ * The newest commit, and those that gave the file another tag. With a merge come commits that were made on top of an older one and have
+ * its tag: the file of the branch did not go back to that.
+ */
+const stepsOf = (history: readonly ReleaseCommit[], file: string) =>
+  history.filter(({ text, before }, index) => index === 0 || !before || tagIn(before, file) !== tagIn(text, file));
+
+function tagIn(text: string | undefined, file: string): string | undefined {
   if (text === undefined) return undefined;
   try {
     return readRelease(text, file).tag;
@@ -116,7 +127,7 @@ export function tagBefore(history: readonly ReleaseCommit[], file: string): stri
   const [newest] = history;
   const present = newest && tagAfter(newest, file);
   const takenBack = new Set<string>();
-  for (const commit of history) {
+  for (const commit of stepsOf(history, file)) {
     const tag = tagAfter(commit, file);
     if (tag && tag !== present && !takenBack.has(tag)) return tag;
     const rolledBack = trailer(commit.message, "rolledBack");
@@ -125,13 +136,16 @@ export function tagBefore(history: readonly ReleaseCommit[], file: string): stri
   return undefined;
 }
 
+/** Whether a commit takes a tag back. */
+export const isRollback = ({ message }: ReleaseCommit): boolean => trailer(message, "rolledBack") !== undefined;
+
 /**
  * The commit that took a tag back, when nothing has brought it again since.
  *
  * @param history the commits of the release file, the newest first
  */
 export function takenBackBy(tag: string, history: readonly ReleaseCommit[], file: string): string | undefined {
-  for (const commit of history) {
+  for (const commit of stepsOf(history, file)) {
     if (tagAfter(commit, file) === tag) return undefined;
     if (trailer(commit.message, "rolledBack") === tag) return commit.sha;
   }
@@ -143,7 +157,7 @@ export function commitOfTag(history: readonly ReleaseCommit[], file: string): st
   const [newest] = history;
   const present = newest && tagAfter(newest, file);
   let commit: string | undefined;
-  for (const each of history) {
+  for (const each of stepsOf(history, file)) {
     if (tagAfter(each, file) !== present) return commit;
     commit = each.sha;
   }

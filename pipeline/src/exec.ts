@@ -1,4 +1,7 @@
-import { type Container, ReturnType } from "@dagger.io/dagger";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Container, type File, ReturnType } from "@dagger.io/dagger";
 
 /** How a command ended. */
 export interface Outcome {
@@ -19,7 +22,10 @@ export const uncached = (container: Container): Container => container.withEnvVa
 /** Runs a command whose failure is for the caller to explain: its exit code is returned and not thrown. */
 export async function exec(container: Container, args: string[]): Promise<Outcome> {
   const run = container.withExec(args, { expect: ReturnType.Any });
-  const [code, stdout, stderr] = await Promise.all([run.exitCode(), run.stdout(), run.stderr()]);
+  // One question first: the engine may run a command twice for two that come before it has begun (dagql/cache.go, getOrInitCall:
+  // "may lead to occasional redundant execution"), and a plan then met the lock of its twin.
+  const code = await run.exitCode();
+  const [stdout, stderr] = await Promise.all([run.stdout(), run.stderr()]);
   return { code, stdout, stderr, container: run };
 }
 
@@ -28,5 +34,20 @@ const STDOUT = "/tmp/stdout";
 /** As `exec`, for output that may hold secrets: the progress shows what commands print, so this goes to a file. */
 export async function execQuietly(container: Container, args: string[]): Promise<Outcome> {
   const outcome = await exec(container, ["sh", "-c", `exec "$@" >${STDOUT}`, "sh", ...args]);
-  return { ...outcome, stdout: await outcome.container.file(STDOUT).contents() };
+  return { ...outcome, stdout: await quietContents(outcome.container.file(STDOUT)) };
+}
+
+/**
+ * A file's text, where it may hold secrets: what `contents` gives the engine tells whoever collects traces (core/telemetry.go), and of
+ * an export only the path.
+ */
+export async function quietContents(file: File): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "quiet-"));
+  try {
+    const path = join(folder, "file");
+    await file.export(path);
+    return await readFile(path, "utf8");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

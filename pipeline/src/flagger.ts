@@ -1,6 +1,7 @@
 import { ClusterError } from "./clusterErrors.js";
-import { API, type Canary } from "./fluxObjects.js";
+import { API, type Canary, durationSeconds } from "./fluxObjects.js";
 import type { Cluster } from "./kubernetes.js";
+import { isAnalysed } from "./release.js";
 import type { Log } from "./steps.js";
 
 /**
@@ -29,4 +30,17 @@ export async function askForAnalysis(api: Cluster, canary: Canary, log: Log): Pr
     );
     return error.problem !== "conflict" && !error.transient;
   }
+}
+
+/** How long an analysis by Flagger can go on, by the values of the chart. */
+export function analysisSeconds(values: Record<string, unknown>): number {
+  if (!isAnalysed(values)) return 0;
+  const canary = values.canary as Record<string, unknown>;
+  const { interval, iterations, threshold, progressDeadlineSeconds, maxWeight, stepWeight } = canary;
+  const number = (value: unknown, otherwise: number) => (typeof value === "number" ? value : otherwise);
+  const steps = Math.ceil(number(maxWeight, 50) / number(stepWeight, 10));
+  const isByWeight = (canary.provider ?? "kubernetes") !== "kubernetes";
+  // To see the new version, to warm it up, to promote it and to finish each take an interval too.
+  const checks = (isByWeight ? steps : number(iterations, 5)) + number(threshold, 3) + 4;
+  return (durationSeconds(String(interval)) ?? 30) * checks + number(progressDeadlineSeconds, 300);
 }

@@ -1,7 +1,7 @@
 import { dag } from "@dagger.io/dagger";
 import type { V1Container, V1Deployment } from "@kubernetes/client-node";
 import { ClusterError } from "./clusterErrors.js";
-import type { EnvironmentEntry } from "./environments.js";
+import { type EnvironmentEntry, environmentsWithFiles, folderOf } from "./environments.js";
 import { branchReference, type HelmRelease, hasCommit, helmReleaseOf, type Kustomization } from "./fluxObjects.js";
 import type { GitRemote } from "./git.js";
 import { images } from "./images.js";
@@ -137,6 +137,32 @@ export const syncKustomization: ObjectReference = {
   namespace: FLUX_NAMESPACE,
   name: SYNC,
 };
+
+/**
+ * Sees that a cluster is not another environment's, by the folder that Flux follows there: what a kubeconfig leads to its name does
+ * not tell. Where there is no Flux, or the caller may not look, that can't be seen.
+ *
+ * @throws Error that says whose cluster it is
+ */
+export async function refuseOthersCluster(api: Cluster, environment: EnvironmentEntry): Promise<void> {
+  const followed = await followedFolder(api);
+  const other = environmentsWithFiles.find((entry) => folderOf(entry) === followed);
+  if (!other || followed === folderOf(environment)) return;
+  throw new Error(
+    `The kubeconfig leads to the cluster of ${other.name}: Flux follows ${followed} there, and ${environment.name} is ${folderOf(environment)}. ` +
+      "Give the kubeconfig of the right cluster, or choose its context. Nothing was changed.",
+  );
+}
+
+async function followedFolder(api: Cluster): Promise<string | undefined> {
+  try {
+    const found = (await api.findObject(syncKustomization)) as Kustomization | undefined;
+    return found?.spec?.path?.replace(/^\.?\/+|\/+$/g, "");
+  } catch (error) {
+    if (error instanceof ClusterError && error.problem === "forbidden") return undefined;
+    throw error;
+  }
+}
 
 /** Asks Flux to look at an object now and not when its interval ends, as `flux reconcile` does; one that isn't there yet needs none. */
 export async function reconcile(api: Cluster, reference: ObjectReference): Promise<void> {

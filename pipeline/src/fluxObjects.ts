@@ -113,6 +113,7 @@ export interface CanaryMetric {
 export interface Canary extends Omit<ClusterObject, "spec" | "status"> {
   readonly spec?: {
     readonly suspend?: boolean;
+    readonly skipAnalysis?: boolean;
     readonly provider?: string;
     readonly targetRef?: { readonly name?: string };
     readonly analysis?: {

@@ -172,18 +172,26 @@ export async function commitFileToBranch(
   }
 }
 
-/** Tries again what others overtook, on top of theirs. */
+/** Tries again what others overtook, on top of theirs; and once what the server may have taken without an answer, to see whether it has. */
 export async function retried<T>(
   attempted: () => Promise<T>,
   what: string,
   options: Pick<CommitOptions, "log">,
 ): Promise<T> {
+  let hasLooked = false;
   for (let attempt = 1; ; attempt++) {
     try {
       return await attempted();
     } catch (error) {
-      if (!(error instanceof GitError) || error.problem !== "overtaken" || attempt >= PUSH_ATTEMPTS) throw error;
-      options.log(`${what}: another push was first; once more on top of it`);
+      if (!(error instanceof GitError) || attempt >= PUSH_ATTEMPTS) throw error;
+      const looksAgain: boolean = error.mayHaveArrived && !hasLooked;
+      if (error.problem !== "overtaken" && !looksAgain) throw error;
+      hasLooked ||= looksAgain;
+      options.log(
+        looksAgain
+          ? `${what}: the server did not answer the push, and may have taken it; once more, from what it has`
+          : `${what}: another push was first; once more on top of it`,
+      );
       await realClock.sleep(RETRY_MS * attempt * Math.random());
     }
   }

@@ -18,9 +18,12 @@ export type GitProblem =
 export class GitError extends Error {
   override name = "GitError";
   readonly problem: GitProblem;
-  constructor(problem: GitProblem, message: string) {
+  /** Whether the server may have taken a push all the same: only its answer is missing. */
+  readonly mayHaveArrived: boolean;
+  constructor(problem: GitProblem, message: string, mayHaveArrived = false) {
     super(message);
     this.problem = problem;
+    this.mayHaveArrived = mayHaveArrived;
   }
 }
 
@@ -66,17 +69,21 @@ export function explainGitError(stderr: string, { url, branch, username, pushes 
     unauthorized: `${url} does not accept the password of ${username}. It may have expired, or be for another account.`,
     forbidden: `${url} does not let ${username} ${action}: the token needs ${access} access to the repository's contents.`,
     protected: `${url} does not let ${username} push to ${branch}, which is protected: let the branch's rules except ${username}, or bring the change by a pull request.`,
-    workflows: `${url} does not let ${username} push: the commits change a workflow, which this token may not. Nothing was changed in git. Next: the same call with --git-token of a token with the scope workflow (a fine-grained one: "Workflows", read and write); a job's own token can't have it.`,
+    workflows: `${url} does not let ${username} push: the commits change a workflow, which this token may not. Nothing was changed in git. Next: the same call with --git-token of a token with the scope workflow (a fine-grained one: "Workflows", read and write); a job's own token can't have it. Where that job has waited while workflows changed on the default branch, a new one from there does as well.`,
     repository: `There is no repository at ${url}, or ${username} may not see it.`,
     branch: `${url} has no branch ${branch}.`,
-    name: `${url} can't have a branch ${branch}: there is one called ${branch.split("/")[0]}, and git takes no other that begins with it and a slash. Nothing was changed. Next: rename that one, and repeat the call.`,
+    name: `${url} can't have a branch ${branch}: there is one called ${inTheWay(answer) ?? branch.split("/")[0]}, and git takes no two of which one begins with the other and a slash. Nothing was changed. Next: rename that one, and repeat the call.`,
     file: said,
     tls: `The certificate that ${url} shows is not to be trusted.`,
     unreachable: `The git server of ${url} does not answer.`,
     other: `git failed at ${url}.`,
   };
-  return new GitError(problem, `${explained[problem]}${said ? `\n${indented(said)}` : ""}`);
+  const text = `${explained[problem]}${said ? `\n${indented(said)}` : ""}`;
+  return new GitError(problem, text, problem === "unreachable" && pushes);
 }
+
+/** The branch that git names as the one in the way. */
+const inTheWay = (said: string) => /'refs\/(?:heads|remotes\/\w+)\/([^']+)' exists; cannot create/.exec(said)?.[1];
 
 /** git's own words, without hints and without credentials. */
 function saidBy(stderr: string): string {

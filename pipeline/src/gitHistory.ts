@@ -46,7 +46,7 @@ message_of() {
   esac
   base64 -w 0 <<<"$message"
 }
-tell() { while read -r commit; do echo "$1 $commit $(message_of "$commit") $(text_of "$commit")"; done; }
+tell() { while read -r commit; do echo "$1 $commit $(message_of "$commit") $(text_of "$commit") $(text_of "$commit^1")"; done; }
 echo "$at $(text_of "$at")"
 git log $LOG_OPTIONS -n ${LIMIT} --format=%H "$at" -- "$FILE" | tell change
 git log $LOG_OPTIONS -n ${LIMIT} --format=%H --fixed-strings --grep="$PROOF" "$at" | tell proof`;
@@ -88,9 +88,11 @@ export async function historyOf(
 const plain = (encoded: string) => Buffer.from(encoded, "base64").toString("utf8");
 
 function parseLine(line: string): ReleaseCommit {
-  const [, sha = "", message = "", text = "-"] = line.split(" ");
-  return { sha, message: plain(message), text: text === "-" ? undefined : plain(text) };
+  const [, sha = "", message = "", text = "-", before = "-"] = line.split(" ");
+  return { sha, message: plain(message), text: textOf(text), before: textOf(before) };
 }
+
+const textOf = (told: string) => (told === "-" ? undefined : plain(told));
 
 /**
  * The files of a commit of the branch.

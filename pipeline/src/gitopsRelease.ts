@@ -2,14 +2,21 @@ import type { Directory } from "@dagger.io/dagger";
 import { type Delivery, describeCommit, PIPELINE_AUTHOR, publishTag } from "./delivery.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { type ReleaseCommit, releaseMessage, tagBefore, tagsOf, takenBackBy } from "./evidence.js";
-import { askForAnalysis } from "./flagger.js";
+import { analysisSeconds, askForAnalysis } from "./flagger.js";
 import { requestSync, syncSource } from "./flux.js";
-import { branchOf, durationSeconds, type GitRepository } from "./fluxObjects.js";
+import { branchOf, type GitRepository } from "./fluxObjects.js";
 import { commitFile, type GitRemote, type TagCommit } from "./git.js";
 import { historyOf, holdsCommit } from "./gitHistory.js";
 import type { Cluster } from "./kubernetes.js";
-import { isAnalysed, readRelease, setTag } from "./release.js";
-import { lookAtRelease, ReleaseFailure, type ReleaseResult, waitForRelease } from "./releaseChain.js";
+import { readRelease, setTag } from "./release.js";
+import {
+  lookAtRelease,
+  ReleaseFailure,
+  type ReleaseResult,
+  type Snapshot,
+  suspendedOf,
+  waitForRelease,
+} from "./releaseChain.js";
 import { releaseOf } from "./releaseFile.js";
 import { isSameRepository } from "./repositoryUrl.js";
 import { servingTag } from "./status.js";
@@ -138,7 +145,8 @@ export async function takeBack(target: GitopsTarget, failed: FailedTag): Promise
   };
   const message = releaseMessage({ file, tag: to, rolledBack: { tag, commit: commit.sha }, ...(run && { run }) });
   const reverted = await withAdvice(() => commitFile(remote, file, edit, { author, message, log }), stillThere);
-  if (present !== tag) return `${file} has ${present} by now, and was left alone`;
+  // A push whose answer was lost is found done.
+  if (present !== tag && present !== to) return `${file} has ${present} by now, and was left alone`;
   log(`${file} → ${to}: ${describeCommit(remote, reverted)}`);
   const { seconds } = await withAdvice(
     () => bringOut(target, to, reverted.sha),
@@ -168,6 +176,20 @@ export async function followsGit(api: Cluster, environment: EnvironmentEntry, re
 }
 
 /**
+ * Sees that nothing on a tag's way is suspended: it would stop there, and come out unwatched when somebody resumes it.
+ *
+ * @throws Error that names what is
+ */
+export function refuseSuspended(objects: Snapshot, { name }: EnvironmentEntry): void {
+  const suspended = suspendedOf(objects);
+  if (suspended.length === 0) return;
+  throw new Error(
+    `Somebody has frozen ${name}: ${suspended.join(" and ")} ${suspended.length > 1 ? "are" : "is"} suspended, and a tag would stop there. Nothing was changed. ` +
+      `Next: dagger call status --env ${name} shows the call that resumes it.`,
+  );
+}
+
+/**
  * The most that a release may take in an environment, in seconds: where Flagger analyses it, with all of its checks.
  *
  * @param given what the caller has set for all of it, Flagger's part too
@@ -178,17 +200,4 @@ export async function releaseTimeout(
   given?: number,
 ): Promise<number> {
   return given ?? RELEASE_TIMEOUT_SECONDS + analysisSeconds((await releaseOf(source, environment)).values);
-}
-
-/** How long an analysis by Flagger can go on, by the values of the chart. */
-export function analysisSeconds(values: Record<string, unknown>): number {
-  if (!isAnalysed(values)) return 0;
-  const canary = values.canary as Record<string, unknown>;
-  const { interval, iterations, threshold, progressDeadlineSeconds, maxWeight, stepWeight } = canary;
-  const number = (value: unknown, otherwise: number) => (typeof value === "number" ? value : otherwise);
-  const steps = Math.ceil(number(maxWeight, 50) / number(stepWeight, 10));
-  const isByWeight = (canary.provider ?? "kubernetes") !== "kubernetes";
-  // To see the new version, to warm it up, to promote it and to finish each take an interval too.
-  const checks = (isByWeight ? steps : number(iterations, 5)) + number(threshold, 3) + 4;
-  return (durationSeconds(String(interval)) ?? 30) * checks + number(progressDeadlineSeconds, 300);
 }

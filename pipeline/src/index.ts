@@ -38,6 +38,7 @@ import { parseAuthor } from "./git.js";
 import { makePlan, type TerraformRun, variableArguments } from "./plan.js";
 import { promote } from "./promote.js";
 import { recordProof } from "./promotionProof.js";
+import { LOGIN_HOST } from "./pullSecret.js";
 import type { AppRegistry } from "./registry.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
@@ -870,4 +871,4 @@ function registryOf(username: string | undefined, password: Secret | undefined):
   return appRegistry(username, password);
 }
 
-const appRegistry = (username: string, password: Secret): AppRegistry => ({ host: "ghcr.io", username, password });
+const appRegistry = (username: string, password: Secret): AppRegistry => ({ host: LOGIN_HOST, username, password });

@@ -474,11 +474,19 @@ export class Cluster implements RolloutApi {
         done();
       },
     });
-    const connection = await this.call(`forwarding to ${namespace}/${pod}`, () =>
-      this.clients.forward.portForward(namespace, pod, [port], socket, errors, socket),
-    );
-    if (typeof connection === "function") throw new Error("the library gave no connection");
-    return connection;
+    const opening = this.clients.forward.portForward(namespace, pod, [port], socket, errors, socket);
+    try {
+      const connection = await this.call(`forwarding to ${namespace}/${pod}`, () => opening);
+      if (typeof connection === "function") throw new Error("the library gave no connection");
+      return connection;
+    } catch (error) {
+      // One that opens after its time would stay, and the call with it.
+      opening.then(
+        (late) => typeof late !== "function" && late.terminate(),
+        () => undefined,
+      );
+      throw error;
+    }
   }
 
   private async call<T>(what: string, action: () => Promise<T>): Promise<T> {

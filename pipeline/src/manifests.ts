@@ -4,7 +4,7 @@ import { renderChart, renderVariants } from "./chart.js";
 import { CHART, type EnvironmentEntry, environmentsWithFiles, folderOf } from "./environments.js";
 import { exec } from "./exec.js";
 import { images } from "./images.js";
-import { isAnalysed } from "./release.js";
+import { type HelmRelease, isAnalysed } from "./release.js";
 import { releaseOf } from "./releaseFile.js";
 import { together } from "./together.js";
 import { faultOf, messageAt, placeIn } from "./yamlFile.js";
@@ -163,8 +163,9 @@ export async function checkReleases(source: Directory): Promise<string> {
 
 async function checkRelease(source: Directory, entry: EnvironmentEntry): Promise<string> {
   const file = entry.releaseFile;
-  const { tag, targetNamespace, chart, upgradesUnawaited, values } = await releaseOf(source, entry);
-  const faults: string[] = [];
+  const release = await releaseOf(source, entry);
+  const { tag, targetNamespace, chart, upgradesUnawaited, values } = release;
+  const faults = [...namesOf(release, entry), ...unknownInputs(release, entry)];
   if (targetNamespace !== entry.namespace)
     faults.push(`${file}: releases into the namespace ${targetNamespace}; the pipeline deploys to ${entry.namespace}.`);
   if (chart.replace(/^\.\//, "").replace(/\/$/, "") !== CHART)
@@ -177,6 +178,33 @@ async function checkRelease(source: Directory, entry: EnvironmentEntry): Promise
   if (faults.length > 0) throw new Error(faults.join("\n"));
   return `${entry.name} ${tag}`;
 }
+
+/** The pipeline looks for the release and for what it installs by the names in environments.ts. */
+function namesOf(release: HelmRelease, { releaseFile: file, namespace, helmRelease }: EnvironmentEntry): string[] {
+  const { name, releaseName } = release;
+  const faults: string[] = [];
+  if (name !== helmRelease || release.namespace !== namespace)
+    faults.push(
+      `${file}: is the HelmRelease ${release.namespace}/${name}; the pipeline looks for ${namespace}/${helmRelease} (pipeline/src/environments.ts).`,
+    );
+  if (releaseName !== helmRelease)
+    faults.push(`${file}: spec.releaseName is ${releaseName}; the pipeline looks for ${helmRelease}.`);
+  for (const field of ["fullnameOverride", "nameOverride"]) {
+    const given = release.values?.[field];
+    if (given && given !== helmRelease)
+      faults.push(
+        `${file}: spec.values.${field} is ${given}: the Deployment would not be called ${helmRelease}, as the pipeline expects. Remove it.`,
+      );
+  }
+  return faults;
+}
+
+/** What is tested is rendered from the chart and spec.values. */
+const unknownInputs = (release: HelmRelease, { releaseFile: file }: EnvironmentEntry): string[] =>
+  release.unknownInputs.map(
+    (path) =>
+      `${file}: has ${path}, which Flux would use and the pipeline does not: what is tested would not be what runs. Write it into spec.values or the chart.`,
+  );
 
 /** Flux could follow by ssh, too; the pipeline itself clones and pushes by https. */
 async function checkSource(source: Directory, folder: string): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type CacheVolume, type Container, type Directory, dag, type File, type Secret } from "@dagger.io/dagger";
 import type { AwsSession } from "./aws.js";
 import type { EnvironmentEntry } from "./environments.js";
+import { quietContents } from "./exec.js";
 import { images } from "./images.js";
 import { type PlanJson, redactPlan } from "./planJson.js";
 import { isEmpty, summarizePlan } from "./planSummary.js";
@@ -149,7 +150,7 @@ export function checkPlanAccount(about: About, session: AwsSession): void {
 }
 
 async function readJson<T>(folder: Directory, file: string, again: string): Promise<T> {
-  const text = await folder.file(file).contents();
+  const text = await quietContents(folder.file(file));
   try {
     return JSON.parse(text) as T;
   } catch {

@@ -9,8 +9,9 @@ import { CHART, type EnvironmentEntry } from "./environments.js";
 import { releaseMessage } from "./evidence.js";
 import { shortRevision } from "./fluxObjects.js";
 import type { GitRemote } from "./git.js";
+import { GitError } from "./gitErrors.js";
 import { type BranchAhead, commitsAhead, mergeTo } from "./gitMerge.js";
-import { bringOut, drawnOut, followsGit, releaseTimeout, waitForTag } from "./gitopsRelease.js";
+import { bringOut, drawnOut, followsGit, refuseSuspended, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
 import { doesNothing, type MadePlan, makePlan } from "./plan.js";
 import type { PlanJson } from "./planJson.js";
@@ -126,6 +127,7 @@ async function look(options: ByGit, note: (detail: string) => void): Promise<Sta
         `Next: dagger call plan --env ${entry.name}, which shows what Terraform would install.`,
     );
   const { objects } = await lookAtRelease(target.api, entry);
+  refuseSuspended(objects, entry);
   const tag = servingTag(objects);
   note(tag ? `serves ${tag}` : "serves nothing yet");
   return {
@@ -182,6 +184,13 @@ function beforeTheMerge({ environment: entry, delivery, followed }: ByGit): stri
     : `git is as it was.`;
   return `${git} Once the cause is mended, call promote again; there is nothing to roll back. How it stands: dagger call status --env ${entry.name}`;
 }
+
+const isSilence = (error: unknown) => error instanceof GitError && error.problem === "unreachable";
+
+/** The server may have taken a merge that it did not answer. */
+const afterSilence = ({ environment: { name }, followed: { branch } }: ByGit) =>
+  `Whether the merge has arrived only the branch ${branch} tells. Once git answers, call promote again: it goes on with what is there. ` +
+  `How ${name} stands: dagger call status --env ${name}`;
 
 /** How an environment stands after a failure, and the calls that show more and go back. */
 async function stateOf({ environment: entry }: PromoteOptions, api: Cluster, tag: string): Promise<string> {
@@ -251,7 +260,7 @@ async function merged(run: Run, options: ByGit, proof: Mergeable): Promise<strin
     const merge = { target, commit: head, from: ahead.head, author, message, log };
     const { sha, changed } = await withAdvice(
       () => mergeTo(remote, merge),
-      () => beforeTheMerge(options),
+      (error) => (isSilence(error) ? afterSilence(options) : beforeTheMerge(options)),
     );
     const what = changed ? `${remote.branch} ${head.slice(0, 7)} → ${target}, by` : `${target} has it already, in`;
     note(`${what} ${sha.slice(0, 7)}`);

@@ -64,6 +64,28 @@ export async function openPullRequestOf(remote: Repository, branch: string, api 
   return first && addressIn(first);
 }
 
+/**
+ * The branch of an open pull request into the remote's branch that has this name, or this name and a number: as who found the name taken
+ * by a branch that was left over has called it.
+ *
+ * @returns nothing where there is none, and where GitHub does not tell
+ */
+export async function openBranchOf(remote: Repository, branch: string, api = apiOf(remote.url)) {
+  const query = new URLSearchParams({ base: remote.branch, state: "open", per_page: "100" });
+  const found = await askGitHub(remote, api, { method: "GET", query: `?${query}` }).catch(() => undefined);
+  const open = found?.status === 200 && Array.isArray(found.body) ? (found.body as Open[]) : [];
+  const own = repositoryPath(remote.url).toLowerCase();
+  return open
+    .filter(({ head }) => head?.repo?.full_name?.toLowerCase() === own)
+    .map(({ head }) => head?.ref ?? "")
+    .find((name) => name === branch || (name.startsWith(`${branch}-`) && /^\d+$/.test(name.slice(branch.length + 1))));
+}
+
+/** An open pull request, as GitHub lists it. */
+interface Open {
+  readonly head?: { readonly ref?: string; readonly repo?: { readonly full_name?: string } };
+}
+
 /** Asks for the pull requests of a repository. */
 async function askGitHub(
   remote: Repository,

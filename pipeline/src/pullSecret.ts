@@ -3,6 +3,9 @@ import { ClusterError } from "./clusterErrors.js";
 /** The secret with which the nodes pull the application's images. */
 export const PULL_SECRET = "ghcr-secret";
 
+/** The one registry that the pipeline logs in to. */
+export const LOGIN_HOST = "ghcr.io";
+
 /** Credentials for a registry of images. */
 export interface RegistryLogin {
   /** The registry's host, with its port where it has one: `ghcr.io`. */

@@ -14,6 +14,8 @@ export interface AppRegistry {
   readonly host: string;
   /** A registry that stands for the host: plain http on port 5000. Without one it is the host itself. */
   readonly service?: Service;
+  /** Whether it has the sample application under the real image's name, and not that image. */
+  readonly isSample?: boolean;
   readonly username?: string;
   readonly password?: Secret;
 }
@@ -58,7 +60,8 @@ export async function requireTag(registry: AppRegistry, repository: string, tag:
 async function withKnownTags(error: RegistryError, registry: AppRegistry, repository: string): Promise<RegistryError> {
   try {
     const tags = await listTags(registry, repository);
-    return new RegistryError("tag", `${error.message} ${knownTags(tags)}`);
+    const about = registry.isSample ? ` ${ABOUT_SAMPLE}` : "";
+    return new RegistryError("tag", `${error.message} ${knownTags(tags)}${about}`);
   } catch (listError) {
     const isRepository = listError instanceof RegistryError && listError.problem === "repository";
     return isRepository ? listError : error;
@@ -81,6 +84,10 @@ export async function pullLogin({ host, username, password }: AppRegistry): Prom
   // A token that was read from a file brings the file's last line end along.
   return { registry: host, username, password: (await password.plaintext()).trim() };
 }
+
+const ABOUT_SAMPLE =
+  "That is the registry of this run, which has the sample application (test/app) under the image's name. `ci` and `promote` " +
+  "take the real image with --registry-username and --registry-password.";
 
 function knownTags(tags: string[]): string {
   if (tags.length === 0) return "It has no released version at all.";
@@ -123,7 +130,7 @@ function requireHost(host: string, repository: string): void {
   throw new RegistryError(
     "other",
     `The log-in is for ${host}, and image.repository is ${repository}: the pipeline logs in to ${host} only. ` +
-      "Keep the image there, or leave --registry-password out, and let the cluster have a pull secret of its own.",
+      "Keep the image there; or, where everybody may read it, leave --registry-password out.",
   );
 }
 

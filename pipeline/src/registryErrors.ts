@@ -1,3 +1,4 @@
+import { LOGIN_HOST } from "./pullSecret.js";
 import { formatSeconds } from "./report.js";
 
 /** What went wrong when a registry was asked. */
@@ -25,9 +26,11 @@ export interface Asked {
   readonly loggedIn?: boolean;
 }
 
-const ADVICE =
-  "Give a GHCR_PAT with read:packages as --registry-username and --registry-password env:GHCR_PAT; " +
-  "ghcr-secret in the cluster holds the same.";
+const adviceFor = (host: string) =>
+  host === LOGIN_HOST
+    ? "Give a GHCR_PAT with read:packages as --registry-username and --registry-password env:GHCR_PAT; " +
+      "ghcr-secret in the cluster holds the same."
+    : `The pipeline logs in to ${LOGIN_HOST} only: have the image there (image.repository), or where everybody may read it.`;
 
 /**
  * Turns what crane said into an error for a reader. crane quotes the registry's own error codes (OCI distribution
@@ -49,12 +52,12 @@ export function explainCraneError(stderr: string, asked: Asked, standIn?: string
   if (is(/\bUNAUTHORIZED\b/, 401))
     return new RegistryError(
       "unauthorized",
-      `${host} refuses to show ${image} (401 Unauthorized): ${asked.loggedIn ? "the user's name or the token is wrong, or the token has expired" : "it was asked without a log-in"}. ${ADVICE}`,
+      `${host} refuses to show ${image} (401 Unauthorized): ${asked.loggedIn ? "the user's name or the token is wrong, or the token has expired" : "it was asked without a log-in"}. ${adviceFor(host)}`,
     );
   if (is(/\bDENIED\b/, 403))
     return new RegistryError(
       "forbidden",
-      `${host} refuses to show ${image} (403 Forbidden): ${asked.loggedIn ? "the token may not read this package" : "it was asked without a log-in"}, or the package's name is misspelt. ${ADVICE}`,
+      `${host} refuses to show ${image} (403 Forbidden): ${asked.loggedIn ? "the token may not read this package" : "it was asked without a log-in"}, or the package's name is misspelt. ${adviceFor(host)}`,
     );
   if (is(/\bTOOMANYREQUESTS\b/, 429)) {
     const seconds = retryAfter(stderr);

@@ -29,6 +29,10 @@ export interface HelmRelease {
   readonly repository: string | undefined;
   /** Whether an upgrade is good as soon as it is applied (`spec.upgrade.disableWait`). */
   readonly upgradesUnawaited: boolean;
+  /** What the Helm release is called. */
+  readonly releaseName: string;
+  /** What Flux would make the manifests from besides, and the pipeline does not know: paths such as `spec.valuesFrom`. */
+  readonly unknownInputs: readonly string[];
   /** The tags of the annotation `EXCEPT_TAGS`: versions that are not to be started in this environment. */
   readonly exceptTags: readonly string[];
 }
@@ -40,6 +44,10 @@ export const EXCEPT_TAGS = "helloworld-infrastructure/except-tags";
 export class ReleaseFileError extends Error {
   override name = "ReleaseFileError";
 }
+
+const UNKNOWN_INPUTS = ["spec.valuesFrom", "spec.chart.spec.valuesFiles", "spec.postRenderers"] as const;
+const isEmptyList = (value: unknown) =>
+  value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
 const TAG_PATH = ["spec", "values", "image", "tag"] as const;
 const EXCEPT_PATH = ["metadata", "annotations", EXCEPT_TAGS] as const;
@@ -109,15 +117,20 @@ class ReleaseFile {
   read(): HelmRelease {
     const tag = this.tag().value;
     const namespace = this.string(["metadata", "namespace"]);
+    const name = this.string(["metadata", "name"]);
+    const target = this.optional(["spec", "targetNamespace"]);
     return {
-      name: this.string(["metadata", "name"]),
+      name,
       namespace,
-      targetNamespace: this.optional(["spec", "targetNamespace"]) ?? namespace,
+      targetNamespace: target ?? namespace,
       chart: this.string(["spec", "chart", "spec", "chart"]),
       values: valueAt(this.data, ["spec", "values"]) as Record<string, unknown>,
       tag,
       repository: this.optional(["spec", "values", "image", "repository"]),
       upgradesUnawaited: valueAt(this.data, ["spec", "upgrade", "disableWait"]) === true,
+      // As Flux calls it (api/v2, GetReleaseName).
+      releaseName: this.optional(["spec", "releaseName"]) ?? (target ? `${target}-${name}` : name),
+      unknownInputs: UNKNOWN_INPUTS.filter((path) => !isEmptyList(valueAt(this.data, path.split(".")))),
       exceptTags: this.exceptTags(),
     };
   }

@@ -155,6 +155,24 @@ export interface Snapshot {
   readonly events: readonly CoreV1Event[];
 }
 
+/** What of a release's way was told to leave things as they are (`flux suspend`, spec.suspend), as `HelmRelease helloworld/helloworld`. */
+export function suspendedOf({ source, kustomization, chartSource, chart, release, canary }: Snapshot): string[] {
+  const links: [Link, FluxLike | undefined][] = [
+    ["GitRepository", source],
+    ["Kustomization", kustomization],
+    ["GitRepository", chartSource],
+    ["HelmChart", chart],
+    ["HelmRelease", release],
+    ["Canary", canary],
+  ];
+  const names = links
+    .filter(([, object]) => object?.spec?.suspend)
+    .map(([link, object]) => `${link} ${object?.metadata?.namespace}/${object?.metadata?.name}`);
+  return [...new Set(names)];
+}
+
+type FluxLike = Pick<ClusterObject, "metadata"> & { readonly spec?: { readonly suspend?: boolean } };
+
 /** For how long the commit that Flux had at first is taken for one from before. */
 const FIRST_COMMIT_SECONDS = 10;
 
@@ -182,6 +200,8 @@ class Chain {
   private unready: readonly string[] = [];
   /** Whether commits that Flux has fetched hold the wanted one. */
   private readonly judged = new Map<string, boolean>();
+  /** How often git did not tell that, and when last. */
+  private readonly untold = new Map<string, { readonly times: number; readonly at: number }>();
 
   constructor(api: ReleaseApi, options: ReleaseOptions) {
     this.api = api;
@@ -277,12 +297,19 @@ class Chain {
     if (commit === this.firstCommit && this.seconds() < FIRST_COMMIT_SECONDS) return false;
     const known = this.judged.get(commit);
     if (known !== undefined) return known;
+    // Where each clone is refused, they come ever more seldom: after 1, 4, 9 … seconds.
+    const { times, at } = this.untold.get(commit) ?? { times: 0, at: 0 };
+    if (times > 0 && this.clock.now() - at < 1000 * times ** 2) return false;
     this.judged.set(commit, false);
     const judge = (holds: boolean) => {
       this.judged.set(commit, holds);
       if (holds) log(`Flux has fetched ${commit.slice(0, 7)}, which came after ${revision.slice(0, 7)} and holds it`);
     };
-    contains(commit).then(judge, () => this.judged.delete(commit));
+    const later = () => {
+      this.judged.delete(commit);
+      this.untold.set(commit, { times: times + 1, at: this.clock.now() });
+    };
+    contains(commit).then(judge, later);
     return false;
   }
 

@@ -1,7 +1,7 @@
 import { CacheSharingMode, type Container, dag, type File } from "@dagger.io/dagger";
 import { checkAccount } from "./aws.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { exec, uncached } from "./exec.js";
+import { exec, quietContents, uncached } from "./exec.js";
 import { images } from "./images.js";
 import { platformStack, type TerraformRun } from "./plan.js";
 import type { Log } from "./steps.js";
@@ -85,11 +85,12 @@ done
 `;
 
 /**
- * Puts a rescued state into its bucket. Terraform refuses one that is older than what is there, or of another environment.
+ * Puts a rescued state into its bucket. One of another environment is refused, and Terraform refuses one that is older than what is
+ * there.
  */
 export async function pushState(run: TerraformRun, file: File): Promise<string> {
   const { environment, session } = run;
-  const serial = serialOf(await file.contents());
+  const serial = serialOf(await quietContents(file), environment);
   const stack = platformStack(run);
   const container = withRescue(await initialize(stack)).withFile("/pushed.tfstate", file);
   const path = rescuePath(session.account, environment.name);
@@ -98,13 +99,32 @@ export async function pushState(run: TerraformRun, file: File): Promise<string> 
   return `The state of ${environment.name} is in its bucket again (serial ${serial}). Plan next: it shows what the failed apply had not come to.\n`;
 }
 
-/** @throws Error when the text is no state */
-function serialOf(text: string): number {
+/**
+ * A state's serial. Terraform compares lineages, but takes any state where the bucket's is empty: then the output `environment` tells
+ * whose it is.
+ *
+ * @throws Error when the text is no state, or one of another environment
+ */
+export function serialOf(text: string, { name }: EnvironmentEntry): number {
+  const { serial, lineage, outputs } = parseState(text);
+  if (typeof serial !== "number" || typeof lineage !== "string")
+    throw new Error("--state is no Terraform state: give the file that `rescued-state` exported.");
+  const other = outputs?.environment?.value;
+  if (typeof other === "string" && other !== name)
+    throw new Error(`--state is the state of ${other}, and --env says ${name}. Nothing was written.`);
+  return serial;
+}
+
+interface State {
+  readonly serial?: unknown;
+  readonly lineage?: unknown;
+  readonly outputs?: { readonly environment?: { readonly value?: unknown } };
+}
+
+function parseState(text: string): State {
   try {
-    const { serial, lineage } = JSON.parse(text) as { serial?: unknown; lineage?: unknown };
-    if (typeof serial === "number" && typeof lineage === "string") return serial;
+    return (JSON.parse(text) as State | null) ?? {};
   } catch {
-    // the parser's words would quote the state
+    return {}; // the parser's words would quote the state
   }
-  throw new Error("--state is no Terraform state: give the file that `rescued-state` exported.");
 }

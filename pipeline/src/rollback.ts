@@ -2,9 +2,12 @@ import type { Directory } from "@dagger.io/dagger";
 import { type Delivery, publishTag, trunkOf } from "./delivery.js";
 import type { Target } from "./deployment.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { commitOfTag, tagAfter, tagBefore, tagsOf } from "./evidence.js";
+import { commitOfTag, isRollback, type ReleaseCommit, tagAfter, tagBefore, tagsOf } from "./evidence.js";
+import type { Standing } from "./fluxLinks.js";
+import { wantedTag } from "./fluxObjects.js";
 import { type FileHistory, historyOf } from "./gitHistory.js";
-import { bringOut, drawnOut, followsGit, releaseTimeout } from "./gitopsRelease.js";
+import { bringOut, drawnOut, followsGit, refuseSuspended, releaseTimeout } from "./gitopsRelease.js";
+import { lookAtRelease, type Snapshot } from "./releaseChain.js";
 import { formatSeconds, type Report } from "./report.js";
 import { type Log, runSteps, withAdvice } from "./steps.js";
 
@@ -41,11 +44,25 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
   const { source, environment: entry, delivery, cluster, log } = options;
   const plan = [...(cluster ? ["cluster"] : []), "commit", ...(cluster ? ["release"] : [])];
   const { report } = await runSteps({ title: `rollback ${entry.name}`, plan, log }, async (run) => {
-    const target = cluster && (await run.step("cluster", () => openFlux(options, cluster)));
-    const { way, commit } = await run.step("commit", async (note) => {
+    const target =
+      cluster &&
+      (await run.step("cluster", () =>
+        withAdvice(
+          () => openFlux(options, cluster),
+          // Flux needs no one who watches it.
+          () =>
+            `To go back in git all the same, and wait for nothing: the same call without --kubeconfig and --aws-credentials.`,
+        ),
+      ));
+    const { to, commit } = await run.step("commit", async (note) => {
       // What was promoted counts, and not what a merge brought with it.
       const firstParent = delivery.remote.branch !== (await trunkOf(source)).branch;
       const history = await historyOf(delivery.remote, entry.releaseFile, { firstParent });
+      const begun = target && !options.tag && begunBefore(history.commits, entry);
+      if (begun && isOnItsWay(await lookAtRelease(target.api, entry), begun.tag)) {
+        note(`${begun.tag} by ${begun.sha.slice(0, 7)}, which an earlier call has made and is on its way`);
+        return { to: begun.tag, commit: { sha: begun.sha, pullRequest: undefined } };
+      }
       const way = wayBack(history, entry, options.tag);
       const commit = await publishTag(
         delivery,
@@ -54,7 +71,7 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
         log,
       );
       note(`${way.from} → ${way.to} by ${commit.pullRequest ?? commit.sha.slice(0, 7)}`);
-      return { way, commit };
+      return { to: way.to, commit };
     });
     if (!target || commit.pullRequest) return;
     const { api } = target;
@@ -62,13 +79,35 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
     const gitops = { ...delivery, api, environment: entry, timeoutSeconds, log };
     await run.step("release", async (note) => {
       const out = await withAdvice(
-        () => drawnOut(run, `${entry.name}: ${way.to}`, () => bringOut(gitops, way.to, commit.sha)),
-        () => `git says ${way.to}. How ${entry.name} stands: dagger call status --env ${entry.name}`,
+        () => drawnOut(run, `${entry.name}: ${to}`, () => bringOut(gitops, to, commit.sha)),
+        () => `git says ${to}. How ${entry.name} stands: dagger call status --env ${entry.name}`,
       );
-      note(`${way.to} is out after ${formatSeconds(out.seconds)}`);
+      note(`${to} is out after ${formatSeconds(out.seconds)}`);
     });
   });
   return report;
+}
+
+/** The rollback that the file's newest commit is; nothing where it is none. */
+function begunBefore(
+  commits: readonly ReleaseCommit[],
+  { releaseFile: file }: EnvironmentEntry,
+): { tag: string; sha: string } | undefined {
+  const [newest] = commits;
+  const tag = newest && isRollback(newest) ? tagAfter(newest, file) : undefined;
+  return newest && tag ? { tag, sha: newest.sha } : undefined;
+}
+
+/**
+ * Whether a tag in git has not come out yet, and still may: a call whose wait broke off goes on with it, and does not go back one
+ * more. One that is out, or can't come good, is gone back from.
+ */
+export function isOnItsWay(
+  { standings, objects }: { standings: readonly Standing[]; objects: Snapshot },
+  tag: string,
+): boolean {
+  if (wantedTag(objects.release) !== tag) return true;
+  return standings.some(({ arrived }) => !arrived) && !standings.some(({ trouble }) => trouble);
 }
 
 async function openFlux(
@@ -76,7 +115,10 @@ async function openFlux(
   cluster: () => Promise<Target>,
 ): Promise<Target | undefined> {
   const target = await cluster();
-  if (await followsGit(target.api, environment, delivery.remote)) return target;
+  if (await followsGit(target.api, environment, delivery.remote)) {
+    refuseSuspended((await lookAtRelease(target.api, environment)).objects, environment);
+    return target;
+  }
   throw new Error(
     `There is no Flux in ${environment.name} that follows git: a commit would change nothing there. To deploy by Helm: ` +
       `dagger call deploy --env ${environment.name} --tag …`,

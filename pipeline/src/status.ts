@@ -8,6 +8,7 @@ import {
   eventsAbout,
   imageTag,
   millisecondsOf,
+  shortRevision,
   timeOf,
   wantedTag,
 } from "./fluxObjects.js";
@@ -136,7 +137,7 @@ export function servingTag(objects: Snapshot): string | undefined {
 }
 
 /** The Deployment that users reach: with Flagger it is the primary. */
-function servingOf({ canary, target, primary }: Snapshot): V1Deployment | undefined {
+export function servingOf({ canary, target, primary }: Snapshot): V1Deployment | undefined {
   return canary ? (primary ?? target) : target;
 }
 
@@ -230,11 +231,13 @@ function firstHint(
   now: number,
 ): Hint | undefined {
   const troubled = standings.find(({ trouble }) => trouble);
-  if (troubled?.trouble)
-    return {
-      what: `${troubled.link} ${troubled.name}: ${troubled.trouble.what}. ${troubled.trouble.cause}`,
-      next: troubled.trouble.next,
-    };
+  if (troubled?.trouble) {
+    const { what, cause, next } = troubled.trouble;
+    // Who made the release says so by itself, or has taken the tag back; here git still has it.
+    const isJudged = troubled.link === "Canary" && objects.canary?.status?.phase === "Failed";
+    const back = `; then, so that git and cluster agree again: dagger call rollback --env ${environment} --git-token …`;
+    return { what: `${troubled.link} ${troubled.name}: ${what}. ${cause}`, next: `${next}${isJudged ? back : ""}` };
+  }
   const suspended = standings.find((standing) => objectOf(standing, objects)?.spec?.suspend);
   if (suspended)
     return {
@@ -253,11 +256,7 @@ function firstHint(
       next: `dagger call cluster-drift --env ${environment} shows each field; kubectl -n ${namespace} describe helmrelease ${objects.release?.metadata?.name}`,
     };
   const running = servingTag(objects);
-  if (running !== tag)
-    return {
-      what: `git says ${tag}, and ${running ?? "nothing"} runs: the commit is not in the cluster, or not pushed`,
-      next: "git status; git log -1 of the branch that it follows; then compare with the GitRepository's revision above",
-    };
+  if (running !== tag) return otherTag(tag, running, objects);
   const idle = servingOf(objects);
   if (idle && !idle.status?.availableReplicas)
     return {
@@ -269,6 +268,20 @@ function firstHint(
   return {
     what: `the pod ${unready.metadata?.name}, which is not ready`,
     next: `kubectl -n ${namespace} describe pod ${unready.metadata?.name}`,
+  };
+}
+
+/** The tag of the files here is not the one that runs: which of both is behind only git tells. */
+function otherTag(tag: string, running: string | undefined, { source, release }: Snapshot): Hint {
+  const revision = shortRevision(source?.status?.artifact?.revision);
+  if (running && wantedTag(release) === running)
+    return {
+      what: `git says ${tag}, and ${running} runs, as Flux has it from ${revision}: the files here are behind, or their commit has not arrived there`,
+      next: "git pull, and the same call; else git status and git push",
+    };
+  return {
+    what: `git says ${tag}, and ${running ?? "nothing"} runs: the commit is not in the cluster, or not pushed`,
+    next: "git status; git log -1 of the branch that it follows; then compare with the GitRepository's revision above",
   };
 }
 

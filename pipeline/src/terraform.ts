@@ -1,6 +1,6 @@
 import { type CacheVolume, type Container, type Directory, dag, type File, type Secret } from "@dagger.io/dagger";
 import { type AwsSession, withAwsSession } from "./aws.js";
-import { exec, execQuietly, type Outcome, uncached } from "./exec.js";
+import { exec, execQuietly, type Outcome, quietContents, uncached } from "./exec.js";
 import { images } from "./images.js";
 import type { PlanJson } from "./planJson.js";
 import { explainTerraform } from "./terraformErrors.js";
@@ -90,6 +90,9 @@ function isWhole(value: string): boolean {
 /** How long an `init` waits for the others: the first one fetches and unpacks all providers, which takes minutes. */
 const LOCK_MINUTES = 15;
 
+/** Is there while an `init` works, and after one that did not end well: what is newer may be a half. */
+const UNFINISHED = `${PLUGINS}/.unfinished`;
+
 /** What `init` has written down of the providers that it chose, in the working folder. */
 const LOCK_FILE = ".terraform.lock.hcl";
 
@@ -106,8 +109,12 @@ flock -n 9 || timeout ${LOCK_MINUTES * 60} flock 9 || {
   echo 'Error: Another run on this engine has held the lock of the providers for ${LOCK_MINUTES} minutes. Wait until it has ended, or end it, and repeat the call.' >&2
   exit 1
 }
+# Terraform unpacks a provider where the others find it: one that was cut off in the middle would be taken for whole.
+if [ -e ${UNFINISHED} ]; then find ${PLUGINS} -mindepth 5 -maxdepth 5 -type d -newer ${UNFINISHED} -exec rm -rf {} +; fi
+touch ${UNFINISHED} || exit
 terraform init ${args}
 code=$?
+[ $code -ne 0 ] || rm ${UNFINISHED}
 [ ! -f ${LOCK_FILE} ] || sed -i '/^ *"zh:/d' ${LOCK_FILE} || exit
 exit $code`;
 
@@ -231,7 +238,9 @@ export async function planStack(
   const words = [file, stack.workspace ?? "default", String(create), ...args];
   const outcome = await exec(container, planCommand(...words));
   if (outcome.code !== 0) throw failureOf((await outcome.container.file(STEP_FILE).contents()).trim(), stack, outcome);
-  const [json, sum] = await Promise.all([JSON_FILE, SUM_FILE].map((path) => outcome.container.file(path).contents()));
+  const [json, sum] = await Promise.all(
+    [JSON_FILE, SUM_FILE].map((path) => quietContents(outcome.container.file(path))),
+  );
   return {
     json: JSON.parse(json ?? "") as PlanJson & Record<string, unknown>,
     container: outcome.container.withoutEnvVariable("TF_CLI_ARGS_init"),

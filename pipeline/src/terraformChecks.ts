@@ -122,7 +122,8 @@ async function inEach<T>(
 }
 
 /** How Terraform ends for want of memory, for which the code can do nothing; the engine keeps such a result as any other. */
-const ACCIDENT = /Plugin did not respond|Failed to load plugin schemas|instantiate provider|signal: killed/i;
+const ACCIDENT =
+  /Plugin did not respond|Failed to load plugin schemas|instantiate provider|signal: killed|\(exit code 137\)/i;
 
 /** Not by `exec`, whose failures are kept: a registry that did not answer would not be asked again by the next call. */
 async function initialized(container: Container, folder: string): Promise<Container> {
@@ -141,10 +142,10 @@ interface Diagnostic {
 }
 
 async function validate(container: Container, folder: string): Promise<void> {
-  const { stdout, stderr } = await exec(container, ["terraform", "validate", "-json"]);
+  const { code, stdout, stderr } = await exec(container, ["terraform", "validate", "-json"]);
   const { valid, diagnostics = [] } = parseJson<{ valid: boolean; diagnostics?: Diagnostic[] }>(
     stdout,
-    `terraform validate failed in ${folder}: ${stderr}`,
+    `terraform validate failed in ${folder} (exit code ${code}): ${stderr}`,
   );
   if (valid) return;
   const lines = diagnostics
@@ -160,7 +161,9 @@ async function test(container: Container, folder: string): Promise<number> {
   const { code, stdout, stderr } = await exec(container, ["terraform", "test"]);
   const [, passed, failed] = /^(?:Success|Failure)! (\d+) passed, (\d+) failed/m.exec(stdout) ?? [];
   if (code === 0 && Number(passed) > 0 && failed === "0") return Number(passed);
-  throw new Error(`terraform test failed in terraform/${folder}:\n${[stdout, stderr].join("\n").trim()}`);
+  throw new Error(
+    `terraform test failed in terraform/${folder} (exit code ${code}):\n${[stdout, stderr].join("\n").trim()}`,
+  );
 }
 
 interface Finding {

@@ -144,7 +144,9 @@ describe("the sample application's registry", () => {
 describe("a tag that can't be found", () => {
   it("names the tags that there are", async () => {
     expect(await refusal(registry, repository, "v7.0.0")).toBe(
-      `ghcr.io has no ${repository}:v7.0.0: there is no such tag. The newest that it has: v0.9.4, v0.9.3, v0.9.2, v0.9.1, v0.9.0, v0.2.0, v0.1.0.`,
+      `ghcr.io has no ${repository}:v7.0.0: there is no such tag. The newest that it has: v0.9.4, v0.9.3, v0.9.2, v0.9.1, v0.9.0, v0.2.0, v0.1.0. ` +
+        "That is the registry of this run, which has the sample application (test/app) under the image's name. `ci` and `promote` " +
+        "take the real image with --registry-username and --registry-password.",
     );
   });
 

@@ -1,8 +1,8 @@
 // Flagger's own words (pkg/controller/scheduler*.go of v1.44.0) as causes.
-import { expect, it } from "vitest";
-import { haltsOf, judgeCanary } from "../../pipeline/src/canaryLink.js";
+import { describe, expect, it } from "vitest";
+import { haltsOf, isPassedOver, judgeCanary } from "../../pipeline/src/canaryLink.js";
 import { defaultReleasePatience } from "../../pipeline/src/fluxLinks.js";
-import { canary, fluxEvent } from "../fixtures/flux.js";
+import { canary, fluxEvent, rolledOut } from "../fixtures/flux.js";
 import { at, NAMESPACE } from "../fixtures/kubernetes.js";
 
 const wordsOf = (message: string, options: { at?: number; count?: number } = {}) =>
@@ -71,4 +71,75 @@ it("tells the thresholds of an analysis, and the value once a check has failed",
   };
   expect(textOf(0)).toBe("analysis 2 of 5 (success-rate ≥ 99, latency-p99 ≤ 0.5)");
   expect(textOf(1)).toBe("analysis 2 of 5, 1 of 3 failed checks: success-rate was 50.00 and must be at least 99");
+});
+
+describe("a version that serves and is not ready", () => {
+  const said =
+    "helloworld-primary.helloworld not ready: waiting for rollout to finish: 0 of 2 (readyThreshold 100%) updated replicas are available";
+  const judged = (ready: number, options: Parameters<typeof canary>[0] = {}, skipAnalysis = false) => {
+    const view = {
+      ...{
+        namespace: NAMESPACE,
+        name: "helloworld",
+        events: [wordsOf(said)],
+        tag: "v0.1.0",
+        released: at(0).getTime(),
+      },
+      ...{ patience: defaultReleasePatience, unchangedSeconds: 60 },
+      target: rolledOut("helloworld", "v0.1.0", { replicas: 0 }),
+      primary: rolledOut("helloworld-primary", "v0.2.0", { ready }),
+    };
+    const seen = canary(options);
+    const asked = { ...seen, spec: { ...seen.spec, skipAnalysis } };
+    return { ...judgeCanary(asked, view), isPassedOver: isPassedOver(asked, view) };
+  };
+
+  it("lets no way back through: that is told, with the way past it, and no analysis is asked for", () => {
+    const { text, trouble, isPassedOver } = judged(0);
+    expect(text).toBe("waits for helloworld-primary, which serves and is not ready");
+    expect(trouble).toMatchObject({
+      what: expect.stringMatching(/^No pods of the version that serves are ready .*brings nothing out past them$/),
+      cause: expect.stringMatching(
+        /^the pods of the version that serves are not ready: waiting for rollout to finish: 0 of 2/,
+      ),
+      next: expect.stringMatching(/deployment helloworld-primary; .*skipAnalysis: true/),
+      bearableSeconds: 30,
+    });
+    expect(isPassedOver).toBe(false);
+  });
+
+  it("is waited for while some of its pods serve, as more are made", () => {
+    const { trouble } = judged(1);
+    expect(trouble?.what).toMatch(/^Not all pods/);
+    expect(trouble?.bearableSeconds).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("stops nothing where no analysis is to be made, nor while it is being replaced", () => {
+    expect(judged(0, {}, true).isPassedOver).toBe(true);
+    expect(judged(0, { phase: "Promoting", applied: "hash-2" }).text).toBe("Promoting");
+  });
+
+  it("is named as the cause, and not the way back, when Flagger has given up for it", () => {
+    const { trouble } = judged(0, { phase: "Failed", applied: "hash-2", at: 60 });
+    expect(trouble?.cause).toMatch(/^the pods of the version that serves are not ready/);
+    expect(trouble?.next).toMatch(/skipAnalysis: true/);
+    expect(trouble?.next).not.toContain("rollback");
+  });
+});
+
+it.each([
+  ["runAsUser", { securityContext: { runAsUser: 1 } }],
+  ["nodeSelector", { nodeSelector: { disk: "ssd" } }],
+  ["terminationGracePeriodSeconds", { terminationGracePeriodSeconds: 60 }],
+])("new pods that differ in %s only are not out before Flagger has looked at them", (_, more) => {
+  const target = rolledOut("helloworld", "v0.2.0", { replicas: 0 });
+  const primary = rolledOut("helloworld-primary", "v0.2.0");
+  const changed = structuredClone(target);
+  Object.assign(changed.spec?.template.spec ?? {}, more);
+  const arrived = (seen: typeof target) =>
+    judgeCanary(canary({ applied: "hash-2", promoted: "hash-2" }), {
+      ...{ namespace: NAMESPACE, name: "helloworld", events: [], tag: "v0.2.0", released: 0, unchangedSeconds: 0 },
+      ...{ patience: defaultReleasePatience, target: seen, primary },
+    }).arrived;
+  expect([arrived(target), arrived(changed)]).toEqual([true, false]);
 });

@@ -189,4 +189,17 @@ describe("waitForCanary", () => {
     );
     expect(seconds()).toBe(60);
   });
+
+  it("ends when nothing serves and Flagger lets nothing past that", async () => {
+    const down: Scene = {
+      target: rolledOut("helloworld", "v0.2.0", { replicas: 0 }),
+      primary: rolledOut("helloworld-primary", "v0.1.0", { ready: 0 }),
+      canary: canary(),
+    };
+    const { waited, seconds } = waitOn({ 0: down });
+    expect(await failureOf(waited)).toMatch(
+      /^No pods of the version that serves are ready.*Next: .*skipAnalysis: true/s,
+    );
+    expect(seconds()).toBe(30);
+  });
 });

@@ -215,6 +215,17 @@ describe("the tag before", () => {
     expect(goodBefore(passed("v0.3.0"), broken, gone, commit("v0.1.0"))).toBe("v0.1.0");
   });
 
+  it("is not the one that a merged branch began with, and left as it was", () => {
+    const on = (before: string, one: ReleaseCommit): ReleaseCommit => ({ ...one, before: textWith(before) });
+    const merge = on("v0.3.0", commit("v0.3.0", "Merge branch replicas"));
+    const replicas = on("v0.1.0", commit("v0.1.0", "More replicas"));
+    const [third, second] = [on("v0.2.0", passed("v0.3.0")), on("v0.1.0", passed("v0.2.0"))];
+    const history = [merge, third, replicas, second, commit("v0.1.0")];
+    expect(goodBefore(...history)).toBe("v0.2.0");
+    expect(goodBefore(merge, replicas, third, second, commit("v0.1.0"))).toBe("v0.2.0");
+    expect(commitOfTag([merge, replicas, third, second], FILE)).toBe(third.sha);
+  });
+
   it("may be none at all", () => {
     expect(goodBefore(commit("v0.1.0"))).toBeUndefined();
     expect(goodBefore()).toBeUndefined();

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { environment, promotionTarget } from "../../pipeline/src/environments.js";
 import { type ReleaseCommit, releaseMessage } from "../../pipeline/src/evidence.js";
+import { analysisSeconds } from "../../pipeline/src/flagger.js";
 import type { GitRemote, TagCommit } from "../../pipeline/src/git.js";
-import { analysisSeconds, followsGit, wayBackFrom } from "../../pipeline/src/gitopsRelease.js";
+import { followsGit, wayBackFrom } from "../../pipeline/src/gitopsRelease.js";
 import type { Cluster } from "../../pipeline/src/kubernetes.js";
 import { isSameRepository } from "../../pipeline/src/repositoryUrl.js";
 

@@ -79,6 +79,36 @@ describe("the repository that Flux follows", () => {
   });
 });
 
+describe("a release file", () => {
+  const RELEASE = "clusters/prod/release.yaml";
+  const changed = (from: string, to: string) => said({ [RELEASE]: read(RELEASE).replace(from, to) });
+
+  it.each([
+    [
+      "  name: helloworld\n",
+      "  name: hello\n",
+      "is the HelmRelease helloworld/hello; the pipeline looks for helloworld/helloworld",
+    ],
+    [
+      "  releaseName: helloworld\n",
+      "  releaseName: hello\n",
+      "spec.releaseName is hello; the pipeline looks for helloworld.",
+    ],
+    [
+      "  values:\n",
+      "  values:\n    fullnameOverride: hello\n",
+      "spec.values.fullnameOverride is hello: the Deployment would not",
+    ],
+    [
+      "  values:\n",
+      "  valuesFrom:\n    - {kind: ConfigMap, name: more}\n  values:\n",
+      "has spec.valuesFrom, which Flux would use",
+    ],
+  ])("is refused with what the pipeline would not find, or not test: %j → %j", async (from, to, message) => {
+    expect(await changed(from, to)).toContain(`${RELEASE}: ${message}`);
+  });
+});
+
 describe("what kubeconform has found", () => {
   const groups = read("pipeline/schemas/groups.txt").trim().split("\n");
   const resource = (version: string, kind: string, status = "statusSkipped"): Resource => ({

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Secret } from "@dagger.io/dagger";
 import { afterEach, describe, expect, it } from "vitest";
-import { apiOf, openPullRequest, openPullRequestOf } from "../../pipeline/src/pullRequest.js";
+import { apiOf, openBranchOf, openPullRequest, openPullRequestOf } from "../../pipeline/src/pullRequest.js";
 
 const TOKEN = "ghp_0123456789abcdef";
 const remote = {
@@ -37,7 +37,7 @@ async function github(...answers: Answer[]) {
   await once(server, "listening");
   const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const find = () => openPullRequestOf(remote, request.branch, api);
-  return { asked, open: () => openPullRequest(remote, request, api), find };
+  return { asked, api, open: () => openPullRequest(remote, request, api), find };
 }
 
 describe("a pull request", () => {
@@ -101,6 +101,23 @@ describe("a pull request", () => {
   it("is found while it is open; where GitHub does not tell, none is", async () => {
     const { find } = await github([200, [{ html_url: address }]], [200, []], [404, {}]);
     expect([await find(), await find(), await find()]).toEqual([address, undefined, undefined]);
+  });
+
+  it("goes on by its branch, also by one that has a number, for want of the name; and not by another's", async () => {
+    const from = (ref: string, full_name = "DamekarV/helloworld-infrastructure") => ({
+      head: { ref, repo: { full_name } },
+    });
+    const found = async (...open: unknown[]) => {
+      const { asked, api } = await github([200, open]);
+      const branch = await openBranchOf(remote, request.branch, api);
+      expect(asked[0]?.line).toMatch(/\/pulls\?base=main&state=open&per_page=100$/);
+      return branch;
+    };
+    expect(await found(from("other"), from(`${request.branch}-1764000000000`))).toBe(`${request.branch}-1764000000000`);
+    expect(await found(from(request.branch))).toBe(request.branch);
+    expect(await found(from(`${request.branch}-rc`), from(request.branch, "somebody/fork"))).toBeUndefined();
+    const { api } = await github([404, {}]);
+    expect(await openBranchOf(remote, request.branch, api)).toBeUndefined();
   });
 
   it("is not opened when nobody answers, and the branch is named", async () => {

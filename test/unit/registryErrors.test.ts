@@ -37,6 +37,13 @@ describe("explainCraneError", () => {
   });
 });
 
+it("another registry's refusal does not ask for a log-in that would be refused, too", () => {
+  const elsewhere = { host: "quay.io", repository: "quay.io/acme/helloworld", tag: "v0.2.0" };
+  const { message } = explainCraneError(said.unauthorized, elsewhere);
+  expect(message).toMatch(/^quay\.io refuses .*401 .*logs in to ghcr\.io only/);
+  expect(message).not.toContain("--registry-password");
+});
+
 it("an image of another registry than the log-in's is refused before that one is asked", async () => {
   await expect(requireTag({ host: "ghcr.io" }, "quay.io/acme/helloworld", "v1.0.0")).rejects.toThrow(
     /^The log-in is for ghcr\.io, and image\.repository is quay\.io\/acme\/helloworld/,

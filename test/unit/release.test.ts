@@ -51,12 +51,25 @@ describe("readRelease", () => {
       repository: "ghcr.io/damekarv/helloworld",
       tag: "v0.1.0",
       upgradesUnawaited: false,
+      releaseName: "helloworld",
+      unknownInputs: [],
       exceptTags: [],
       values: {
         replicaCount: 2,
         image: { repository: "ghcr.io/damekarv/helloworld", tag: "v0.1.0" },
         flags: [true, "yes", false, null],
       },
+    });
+  });
+
+  it("knows what else Flux would make the manifests from, and what it would call the release", () => {
+    const more = TYPICAL.replace(
+      "  interval: 1m",
+      "  targetNamespace: web\n  valuesFrom: [{kind: Secret, name: more}]\n  postRenderers: []",
+    );
+    expect(readRelease(more, FILE)).toMatchObject({
+      releaseName: "web-helloworld",
+      unknownInputs: ["spec.valuesFrom"],
     });
   });
 

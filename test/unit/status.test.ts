@@ -211,3 +211,23 @@ it("sees that nothing serves, with Flagger and without", async () => {
 it("is about the working tree's tag: one that isn't pushed is seen", async () => {
   expect(await status(WELL, "v0.3.0")).toContain("git says v0.3.0, and v0.2.0 runs");
 });
+
+it("says how to go back when Flagger has given up what git has, and only then", async () => {
+  const failed = canary({ phase: "Failed", applied: "hash-2", at: 80 });
+  const target = rolledOut("helloworld", "v0.2.0", { replicas: 0 });
+  const markdown = await status({
+    ...WELL,
+    canary: failed,
+    target,
+    primary: rolledOut("helloworld-primary", "v0.1.0"),
+  });
+  expect(markdown).toContain(
+    "Next: kubectl -n helloworld describe canary helloworld; then, so that git and cluster agree again: dagger call rollback --env dev --git-token …",
+  );
+});
+
+it("says that the files here may be behind when Flux has what runs from git", async () => {
+  expect(await status(WELL, "v0.3.0")).toMatch(
+    /git says v0\.3\.0, and v0\.2\.0 runs, as Flux has it from main@2222222: the files here are behind, or .*\n\nNext: git pull/,
+  );
+});
