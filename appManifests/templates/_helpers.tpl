@@ -125,6 +125,36 @@ failureThreshold: {{ .failureThreshold }}
 {{- mul (trimSuffix "s" . | trimSuffix "m" | int) (hasSuffix "m" . | ternary 60 1) -}}
 {{- end -}}
 
+{{/* A quantity, as values.schema.json allows it, in thousandths. */}}
+{{- define "helloworld.thousandths" -}}
+{{- $unit := regexFind "[A-Za-z]*$" . -}}
+{{- $units := dict "m" 1 "" 1e3 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15
+  "Ki" 1024e3 "Mi" 1048576e3 "Gi" 1073741824e3 "Ti" 1099511627776e3 -}}
+{{- mulf (trimSuffix $unit .) (get $units $unit) -}}
+{{- end -}}
+
+{{/* Whether `helm test` has pods to ask: with the canary not after an upgrade (templates/tests/http.yaml). Empty: no. */}}
+{{- define "helloworld.isTested" -}}
+{{- if and .Values.tests.enabled (or .Release.IsInstall (not .Values.canary.enabled)) (or .Values.autoscaling.enabled .Values.replicaCount) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/*
+How often a check of `helm test` is tried, a second apart. With the canary the Service comes with the first of Flagger's intervals
+that finds the primary Ready.
+*/}}
+{{- define "helloworld.testAttempts" -}}
+{{- $attempts := int .Values.tests.attempts -}}
+{{- if .Values.canary.enabled -}}
+{{- $attempts = max 60 $attempts (include "helloworld.seconds" .Values.canary.interval | mul 3 | add 30) -}}
+{{- end -}}
+{{- $attempts -}}
+{{- end -}}
+
+{{/* How many seconds `helm test` may take: Flux waits 5m for it, in which the pod must also get a node and its image. */}}
+{{- define "helloworld.testSeconds" -}}270{{- end -}}
+
 {{/* What a JSON schema can't say: rules between two values. */}}
 {{- define "helloworld.validate" -}}
 {{- if le (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSleepSeconds) -}}
@@ -155,10 +185,34 @@ failureThreshold: {{ .failureThreshold }}
 {{- if and (eq .provider "kubernetes") .metrics.enabled (not .loadTester.enabled) (not .skipAnalysis) -}}
 {{- fail "canary.metrics.enabled needs canary.loadTester.enabled with canary.provider kubernetes: nobody else asks a new version before it is promoted, and Flagger takes missing values for a failure; switch the load tester on, or the metrics off" -}}
 {{- end -}}
+{{- $attempts := include "helloworld.testAttempts" $ | int -}}
+{{- $seconds := include "helloworld.testSeconds" $ | int -}}
+{{- if and $.Values.tests.enabled (gt $attempts $seconds) -}}
+{{- fail (printf "canary.interval (%s) must not be longer than %ds with tests.enabled: the test of an installation waits three intervals and half a minute for the Service that Flagger makes, and Flux' 5m leave it %ds; shorten canary.interval, or switch the test off" .interval (div (sub $seconds 30) 3) $seconds) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- include "helloworld.validateContainer" . -}}
 {{- include "helloworld.validateTimes" . -}}
 {{- include "helloworld.validateNetworkPolicy" . -}}
+{{- end -}}
+
+{{/* What the API server would refuse, in the middle of the release. */}}
+{{- define "helloworld.validateContainer" -}}
+{{- $resources := .Values.resources | default dict -}}
+{{- range $name, $request := $resources.requests -}}
+{{- $limit := get ($resources.limits | default dict) $name -}}
+{{- if and $limit (gt (include "helloworld.thousandths" $request | float64) (include "helloworld.thousandths" $limit | float64)) -}}
+{{- fail (printf "resources.requests.%s (%s) must not be greater than resources.limits.%s (%s)" $name $request $name $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range .Values.env -}}
+{{- if has .name $names -}}
+{{- fail (printf "env must name %s only once" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Times that don't fit together make no release fail: without values Flagger gives up each new version, however good. */}}
@@ -189,22 +243,43 @@ failureThreshold: {{ .failureThreshold }}
 
 {{/* Who must reach the pods and would be shut out: it would show as a failed analysis, or as targets that are never healthy. */}}
 {{- define "helloworld.validateNetworkPolicy" -}}
+{{- $canary := .Values.canary -}}
+{{- $ingress := .Values.ingress | default dict -}}
 {{- with .Values.networkPolicy -}}
-{{- $isShut := not (or .allowedNamespaces .allowedCIDRs) -}}
-{{- $metrics := $.Values.canary.metrics -}}
-{{- $ingress := $.Values.ingress | default dict -}}
-{{- if and .enabled $isShut $.Values.canary.enabled $metrics.enabled (ne (include "helloworld.prometheusNamespace" $) $.Release.Namespace) -}}
-{{- fail (printf "networkPolicy.enabled lets in only the namespace %s, so the Prometheus of canary.metrics.prometheusAddress (%s) could not scrape the pods: add its namespace to networkPolicy.allowedNamespaces, or its addresses to networkPolicy.allowedCIDRs" $.Release.Namespace $metrics.prometheusAddress) -}}
+{{- if and .enabled (not .allowedCIDRs) -}}
+{{- $named := .allowedNamespaces | default list -}}
+{{- $allowed := prepend $named $.Release.Namespace -}}
+{{- $prometheus := include "helloworld.prometheusNamespace" $ -}}
+{{- if and $canary.enabled $canary.metrics.enabled (not ($prometheus | empty | ternary $named (has $prometheus $allowed))) -}}
+{{- fail (printf "networkPolicy.enabled lets in only pods of %s, so the Prometheus of canary.metrics.prometheusAddress (%s) could not scrape the pods: add its namespace to networkPolicy.allowedNamespaces, or its addresses to networkPolicy.allowedCIDRs" (join ", " $allowed) $canary.metrics.prometheusAddress) -}}
 {{- end -}}
-{{- if and .enabled (not .allowedCIDRs) $ingress.enabled (eq $ingress.className "alb") -}}
+{{- if and $canary.enabled (ne $canary.provider "kubernetes") -}}
+{{- /* Its pods may be in another namespace than the Gateway, but hardly in Prometheus'. */}}
+{{- $isOpen := without $named $prometheus -}}
+{{- range $canary.gateway.refs -}}
+{{- $isOpen = or $isOpen (has .namespace $allowed) -}}
+{{- end -}}
+{{- if not $isOpen -}}
+{{- fail (printf "networkPolicy.enabled lets in only pods of %s, and would shut out the gateway of canary.gateway.refs, through which users come: add the namespace of its pods to networkPolicy.allowedNamespaces, or its addresses to networkPolicy.allowedCIDRs" (join ", " $allowed)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $ingress.enabled (eq $ingress.className "alb") -}}
 {{- fail "networkPolicy.enabled would shut out the ALB of ingress.enabled, whose requests and health checks come from its subnets: add their address ranges to networkPolicy.allowedCIDRs" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
 
-{{/* <service>.<namespace>…:<port>; a Service by its bare name is in the release's own. */}}
+{{/*
+<service>.<namespace>:<port>, or with .svc… after the namespace; a Service by its bare name is in the release's own. Empty: the
+address names no Service of the cluster.
+*/}}
 {{- define "helloworld.prometheusNamespace" -}}
 {{- $host := (urlParse .Values.canary.metrics.prometheusAddress).host | regexFind "^[^:]*" -}}
 {{- $parts := splitList "." $host -}}
-{{- if gt (len $parts) 1 -}}{{ index $parts 1 }}{{- else -}}{{ .Release.Namespace }}{{- end -}}
+{{- if eq (len $parts) 1 -}}
+{{- .Release.Namespace -}}
+{{- else if or (eq (len $parts) 2) (eq (index $parts 2) "svc") -}}
+{{- index $parts 1 -}}
+{{- end -}}
 {{- end -}}

@@ -71,6 +71,8 @@ interface ValueSet {
   readonly file: string;
   /** What the file holds; none for a file of the chart's. */
   readonly values?: string;
+  /** Where the release would be. */
+  readonly namespace: string;
 }
 
 interface Failure {
@@ -80,14 +82,18 @@ interface Failure {
 }
 
 /**
- * Lints and renders the chart with each set of values, one after the other in one container: to start one takes longer than
- * Helm does. Rendering comes second: `helm lint` passes over a template's own `fail`, with which the chart refuses values.
+ * Lints and renders the chart with each set of values (its file, then its namespace), one after the other in one container: to
+ * start one takes longer than Helm does. Rendering comes second: `helm lint` passes over a template's own `fail`, with which
+ * the chart refuses values.
  */
 const TRY_ALL = `mkdir -p /rendered/chart
 failed=0
-for values; do
+while [ $# -gt 0 ]; do
+  values=$1
+  namespace=$2
+  shift 2
   for command in "lint --strict" "template lint"; do
-    helm $command /chart --values "$values" $KUBERNETES >/tmp/stdout 2>/tmp/stderr && continue
+    helm $command /chart --namespace "$namespace" --values "$values" $KUBERNETES >/tmp/stdout 2>/tmp/stderr && continue
     printf '\\036%s\\037%s\\n' "$values" "\${command%% *}"
     cat /tmp/stderr /tmp/stdout
     failed=1
@@ -105,10 +111,11 @@ async function tryChart(
 ): Promise<{ sets: ValueSet[]; failures: Failure[]; rendered: Directory }> {
   const read = await Promise.allSettled(environments);
   const sets: ValueSet[] = [
-    { name: `${CHART}/values.yaml`, file: "/values/none.yaml", values: "{}" },
+    { name: `${CHART}/values.yaml`, file: "/values/none.yaml", values: "{}", namespace: "default" },
     ...(await source.glob(`${CHART}/ci/*-values.yaml`)).map((path) => ({
       name: path,
       file: path.replace(CHART, "/chart"),
+      namespace: "default",
     })),
     ...read.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
   ];
@@ -116,7 +123,8 @@ async function tryChart(
     (base, { file, values }) => (values ? base.withNewFile(file, values) : base),
     helmContainer(source).withEnvVariable("KUBERNETES", KUBERNETES.join(" ")),
   );
-  const outcome = await exec(container, ["sh", "-c", TRY_ALL, "sh", ...sets.map(({ file }) => file)]);
+  const args = sets.flatMap(({ file, namespace }) => [file, namespace]);
+  const outcome = await exec(container, ["sh", "-c", TRY_ALL, "sh", ...args]);
   const failures = failuresIn(outcome.stdout, sets);
   if (outcome.code !== 0 && failures.length === 0)
     throw new Error(`helm can't be run:\n${complaints(linesOf(outcome))}`);
@@ -129,6 +137,7 @@ const environmentSets = (source: Directory): Promise<ValueSet>[] =>
     name: `the values of ${entry.releaseFile}`,
     file: `/values/${entry.name}.yaml`,
     values: await valuesOf(source, entry),
+    namespace: entry.namespace,
   }));
 
 /** What TRY_ALL has printed of each set that failed: the file and the command, and below them Helm's words. */

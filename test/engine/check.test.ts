@@ -206,6 +206,22 @@ describe("lint-chart", () => {
     expect(said).toMatch(/helm template with the values of clusters\/prod\/release\.yaml:\n.*minReplicas \(30\)/);
   });
 
+  it("judges an environment's values in its own namespace", async () => {
+    const shut = (prometheus: string) => ({
+      "clusters/prod/release.yaml": (text: string) =>
+        text
+          .replace("allowedNamespaces:\n        - monitoring", "allowedNamespaces: []")
+          .replace(
+            "      metrics:\n",
+            `      metrics:\n        prometheusAddress: http://prometheus.${prometheus}:9090\n`,
+          ),
+    });
+    expect(await lintChart(sourceWith(shut("helloworld")))).toBe("with 9 sets of values");
+    expect(await failure(lintChart, shut("default"))).toContain(
+      "networkPolicy.enabled lets in only pods of helloworld, so",
+    );
+  });
+
   it("fails for a template that can't be read", async () => {
     const said = await failure(lintChart, { "appManifests/templates/service.yaml": (text) => `${text}\n{{ if }}\n` });
     expect(said).toContain("service.yaml");
@@ -219,6 +235,14 @@ const canary = (values: object, more: object = {}) => ({
   ...more,
 });
 const shut = { networkPolicy: { enabled: true } };
+const open = (...namespaces: string[]) => ({ networkPolicy: { enabled: true, allowedNamespaces: namespaces } });
+
+/** Values with a canary whose version users get by a gateway. */
+const behindGateway = (more: object, ref: object = {}) =>
+  canary(
+    { provider: "gatewayapi:v1", gateway: { refs: [{ name: "public", namespace: "gateway-system", ...ref }] } },
+    more,
+  );
 
 /** Values that the schema lets pass, and what the chart says to them. */
 const combinations: Record<string, [values: object, refusal?: string]> = {
@@ -275,7 +299,48 @@ const combinations: Record<string, [values: object, refusal?: string]> = {
     canary({}, { serviceMonitor: { enabled: true, interval: "16s" } }),
     "canary.metrics.interval (1m) must be at least four times serviceMonitor.interval (16s)",
   ],
-  "a policy that shuts Prometheus out": [canary({}, shut), "add its namespace to networkPolicy.allowedNamespaces"],
+  "a policy that shuts Prometheus out": [
+    canary({}, shut),
+    "networkPolicy.enabled lets in only pods of default, so the Prometheus of canary.metrics.prometheusAddress (http",
+  ],
+  "a policy that lets others in than Prometheus": [
+    canary({}, open("ingress")),
+    "networkPolicy.enabled lets in only pods of default, ingress, so the Prometheus of",
+  ],
+  "a policy that shuts a Prometheus of nowhere out": [
+    canary({ metrics: { prometheusAddress: "https://prometheus.example.com/" } }, shut),
+    "could not scrape the pods: add its namespace to networkPolicy.allowedNamespaces",
+  ],
+  "a policy that shuts the gateway out": [
+    behindGateway(open("monitoring")),
+    "networkPolicy.enabled lets in only pods of default, monitoring, and would shut out the gateway of canary.gateway.refs",
+  ],
+  "a test that Flux does not wait for": [
+    canary({ interval: "81s", metrics: { enabled: false } }),
+    "canary.interval (81s) must not be longer than 80s with tests.enabled",
+  ],
+  "more memory than the limit": [
+    { resources: { requests: { memory: "65Mi" } } },
+    "resources.requests.memory (65Mi) must not be greater than resources.limits.memory (64Mi)",
+  ],
+  "more memory in another unit": [
+    { resources: { requests: { memory: "1G" }, limits: { memory: "953Mi" } } },
+    "resources.requests.memory (1G) must not be greater than resources.limits.memory (953Mi)",
+  ],
+  "more CPU than the limit": [
+    { resources: { requests: { cpu: "1.5" }, limits: { cpu: "1499m" } } },
+    "resources.requests.cpu (1.5) must not be greater than resources.limits.cpu (1499m)",
+  ],
+  "a variable twice": [
+    {
+      env: [
+        { name: "A", value: "1" },
+        { name: "B", value: "1" },
+        { name: "A", value: "2" },
+      ],
+    },
+    "env must name A only once",
+  ],
   "a policy that shuts the ALB out": [
     { ...shut, ingress: { enabled: true } },
     "add their address ranges to networkPolicy.allowedCIDRs",
@@ -287,8 +352,30 @@ const combinations: Record<string, [values: object, refusal?: string]> = {
     ),
   ],
   "times that nobody looks at": [
-    canary({ interval: "2m", metrics: { enabled: false } }, { serviceMonitor: { scrapeTimeout: "1m" } }),
+    canary(
+      { interval: "2m", metrics: { enabled: false } },
+      { serviceMonitor: { scrapeTimeout: "1m" }, tests: { enabled: false } },
+    ),
   ],
+  "a test that Flux just waits for": [canary({ interval: "80s", metrics: { enabled: false } })],
+  "a Prometheus that is let in": [canary({}, open("ingress", "monitoring"))],
+  "a Prometheus by its addresses": [canary({}, { networkPolicy: { enabled: true, allowedCIDRs: ["10.0.0.0/16"] } })],
+  "a Prometheus of nowhere": [
+    canary({ metrics: { prometheusAddress: "https://prometheus.example.com/" } }, open("monitoring")),
+  ],
+  "a gateway that is let in": [behindGateway(open("monitoring", "ingress"))],
+  "a gateway by its addresses": [behindGateway({ networkPolicy: { enabled: true, allowedCIDRs: ["10.0.0.0/16"] } })],
+  "a gateway beside Prometheus": [behindGateway(open("monitoring"), { namespace: "monitoring" })],
+  "a gateway in the same namespace": [behindGateway(open("monitoring"), { namespace: "default" })],
+  "all that the limits allow": [
+    {
+      resources: {
+        requests: { cpu: "0.5", memory: "1Gi", "ephemeral-storage": "1k" },
+        limits: { cpu: "500m", memory: "1024Mi" },
+      },
+    },
+  ],
+  "requests without limits": [{ resources: { limits: null } }],
   "a Prometheus in the same namespace": [
     canary({ metrics: { prometheusAddress: "http://prometheus.default.svc:9090" } }, shut),
   ],
@@ -317,6 +404,97 @@ it("the chart refuses values that don't fit together, and says which and what to
   const saidOf = (name: string) => said.split("helm template with ").find((part) => part.startsWith(fileOf(name)));
   for (const [name, [, refusal]] of Object.entries(combinations))
     expect({ name, said: saidOf(name) }).toEqual({ name, said: refusal && expect.stringContaining(refusal) });
+});
+
+type Rendered = { [key: string]: Rendered } & Rendered[];
+
+/** Values, and what the chart makes of them. */
+const parts: Record<string, [values: object, kind: string, part: (object: Rendered) => unknown, is: unknown]> = {
+  "Services of a canary lead to each pod's own port": [
+    canary({}, { containerPort: 9000 }),
+    "Canary",
+    ({ spec }) => spec?.service?.targetPort,
+    "http",
+  ],
+  "the primary has as long as the canary": [
+    canary({ progressDeadlineSeconds: 600 }),
+    "Deployment",
+    ({ spec }) => spec?.progressDeadlineSeconds,
+    600,
+  ],
+  "a hasty canary shortens no rollout": [
+    canary({ progressDeadlineSeconds: 20 }),
+    "Deployment",
+    ({ spec }) => spec?.progressDeadlineSeconds,
+    120,
+  ],
+  "no canary's time without one": [
+    { canary: { progressDeadlineSeconds: 600 } },
+    "Deployment",
+    ({ spec }) => spec?.progressDeadlineSeconds,
+    120,
+  ],
+  "a slash at the end of Prometheus' address": [
+    canary({ metrics: { prometheusAddress: "http://prometheus:9090/prometheus/" } }),
+    "Canary",
+    ({ spec }) => /\S+api\/v1\/query/.exec(String(spec?.analysis?.webhooks?.[0]?.metadata?.cmd))?.[0],
+    "http://prometheus:9090/prometheus/api/v1/query",
+  ],
+  "a listener of the gateway": [
+    behindGateway({}, { sectionName: "443", port: 443 }),
+    "Canary",
+    ({ spec }) => spec?.service?.gatewayRefs?.map(({ sectionName, port }) => [sectionName, port]),
+    [["443", 443]],
+  ],
+  "the whole gateway": [
+    behindGateway({}),
+    "Canary",
+    ({ spec }) => Object.keys(spec?.service?.gatewayRefs?.[0] ?? {}),
+    ["group", "kind", "name", "namespace"],
+  ],
+  "a test's time": [{}, "Pod", triesOf, { attempts: "10", seconds: 120 }],
+  "a test's time with long answers": [
+    { tests: { attempts: 20, timeoutSeconds: 9 } },
+    "Pod",
+    triesOf,
+    { attempts: "20", seconds: 200 },
+  ],
+  "a test's time with quick checks": [canary({ interval: "10s" }), "Pod", triesOf, { attempts: "60", seconds: 240 }],
+  "a test's time with checks as usual": [canary({}), "Pod", triesOf, { attempts: "120", seconds: 270 }],
+  "a test's time when it is asked for": [
+    canary({ interval: "10s" }, { tests: { attempts: 90 } }),
+    "Pod",
+    triesOf,
+    { attempts: "90", seconds: 270 },
+  ],
+  "no test of no pods": [{ replicaCount: 0 }, "Pod", (object) => object, undefined],
+  "a test of the autoscaler's pods": [
+    { replicaCount: 0, autoscaling: { enabled: true } },
+    "Pod",
+    ({ metadata }) => metadata?.name,
+    "helloworld-test",
+  ],
+};
+
+/** How often the chart's test asks, and when it is ended. */
+function triesOf({ spec }: Rendered) {
+  const attempts = /attempt \$attempt of (\d+)/.exec(String(spec?.containers?.[0]?.command?.[2]))?.[1];
+  return { attempts, seconds: spec?.activeDeadlineSeconds };
+}
+
+it("the chart fits what it renders to the values around it", async () => {
+  const fileOf = (name: string) => `ci/${name.replaceAll(/\W/g, "-")}-values.yaml`;
+  const chart = dag.host().directory(repository, { include: ["appManifests"], exclude: ["appManifests/ci"] });
+  const source = Object.entries(parts).reduce(
+    (folder, [name, [values]]) => folder.withNewFile(`appManifests/${fileOf(name)}`, JSON.stringify(values)),
+    chart,
+  );
+  const folder = await renderVariants(source);
+  for (const [name, [, kind, part, is]] of Object.entries(parts)) {
+    const objects = parseAllDocuments(await folder.file(fileOf(name)).contents()).map((document) => document.toJS());
+    const found = objects.find((object) => object?.kind === kind);
+    expect({ name, is: found && part(found) }).toEqual({ name, is });
+  }
 });
 
 describe("render", () => {
@@ -354,17 +532,17 @@ describe("render", () => {
   });
 
   it("keeps names of digits texts", async () => {
-    const named = `networkPolicy: {enabled: true, allowedNamespaces: ["81003"]}
+    const named = `networkPolicy: {enabled: true, allowedNamespaces: ["81003", monitoring]}
     serviceAccount: {name: "81004"}
     priorityClassName: "81005"
     ingress: {enabled: true, className: "81006"}
     canary:
       provider: gatewayapi:v1
-      gateway: {refs: [{name: "81007", namespace: "81008"}]}`;
+      gateway: {refs: [{name: "81007", namespace: "81008", sectionName: "81009"}]}`;
     const source = sourceWith({ [release]: (text) => text.replace("canary:", named) });
     const entry = { ...environment("dev"), helmRelease: "81001", namespace: "81002" };
     const manifests = await (await renderChart(source, entry)).contents();
-    for (const number of "12345678") expect(manifests).toContain(`: "8100${number}"`);
+    for (const number of "123456789") expect(manifests).toContain(`: "8100${number}"`);
     expect(manifests.match(/\S+: 8100\d$/gm)).toBeNull();
   });
 

@@ -69,6 +69,31 @@ describe("values that the schema accepts", () => {
   test.each(["", "v0.1.0", "v10.20.30", "v1.2.3-rc.1"])("the tag %j", (tag) => {
     expect(errors({ image: { tag } })).toEqual([]);
   });
+
+  test.each([
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "192.168.1.7/32",
+    "::/0",
+    "fd00:1::/64",
+    "2001:db8::1/128",
+    "::ffff:10.0.0.0/104",
+  ])("the address range %s", (range) => {
+    expect(errors({ networkPolicy: { allowedCIDRs: [range] } })).toEqual([]);
+  });
+
+  test.each<Values>([
+    { key: "dedicated", operator: "Exists", value: "" },
+    { key: "dedicated", value: "web", effect: "NoSchedule" },
+    { operator: "Exists", effect: "NoExecute", tolerationSeconds: 0 },
+  ])("the toleration %j", (toleration) => {
+    expect(errors({ tolerations: [toleration] })).toEqual([]);
+  });
+
+  test("a gateway's listener, by name and by port", () => {
+    const ref = { name: "public", namespace: "gateway-system", sectionName: "https", port: 443 };
+    expect(errors({ canary: { gateway: { refs: [ref] } } })).toEqual([]);
+  });
 });
 
 describe("values that the schema refuses, naming the field", () => {
@@ -108,6 +133,31 @@ describe("values that the schema refuses, naming the field", () => {
     ["a test image without tag", { tests: { image: "busybox" } }, "/tests/image must match pattern"],
     ["a test image that moves", { tests: { image: "busybox:latest" } }, "/tests/image must NOT be valid"],
     ["a quote in a test's text", { tests: { expectedBody: "it's" } }, "/tests/expectedBody"],
+    [
+      "a toleration of every value and of one",
+      { tolerations: [{ key: "dedicated", operator: "Exists", value: "web" }] },
+      "/tolerations/0/value must NOT have more than 0 characters",
+    ],
+    [
+      "a time for a taint that drives nobody out",
+      { tolerations: [{ operator: "Exists", effect: "NoSchedule", tolerationSeconds: 60 }] },
+      "/tolerations/0/effect must be equal to constant",
+    ],
+    [
+      "a time for taints of every effect",
+      { tolerations: [{ operator: "Exists", tolerationSeconds: 60 }] },
+      "/tolerations/0 must have required property 'effect'",
+    ],
+    [
+      "a gateway's listener by a number",
+      { canary: { gateway: { refs: [{ name: "public", namespace: "gateway-system", sectionName: 443 }] } } },
+      "/canary/gateway/refs/0/sectionName must be string",
+    ],
+    [
+      "a port that there is not",
+      { canary: { gateway: { refs: [{ name: "public", namespace: "gateway-system", port: 65536 }] } } },
+      "/canary/gateway/refs/0/port must be <= 65535",
+    ],
     ["a repository with a tag", { image: { repository: "ghcr.io/a/b:v1" } }, "/image/repository must match pattern"],
     ["no tag at all", { image: { tag: null } }, "must have required property 'tag'"],
   ])("%s", (_, values, message) => {
@@ -118,6 +168,15 @@ describe("values that the schema refuses, naming the field", () => {
     "the tag %j",
     (tag) => {
       expect(errors({ image: { tag } }).join("\n")).toContain("/image/tag ");
+    },
+  );
+
+  test.each(["10.0.0.0", "10.0.0.0/33", "10.0.0.0/99", "10.0.0.0/", "::/129", "fd00::/999", "fd00::", "example.com/8"])(
+    "the address range %s",
+    (range) => {
+      expect(errors({ networkPolicy: { allowedCIDRs: [range] } }).join("\n")).toContain(
+        "/networkPolicy/allowedCIDRs/0 ",
+      );
     },
   );
 
@@ -156,6 +215,15 @@ test("tests the application's paths as they are, which may hold what a shell has
   const calls = read("appManifests/templates/tests/http.yaml").match(/^ +check .*\{\{.*$/gm) ?? [];
   expect(calls).toHaveLength(3);
   for (const call of calls) expect(call).toMatch(/^ +check(?: \/)?(?: \{\{ \S+ \| squote \}\})+$/);
+});
+
+test("the chart's test ends half a minute before Flux stops waiting for it, at the latest", () => {
+  const [, seconds] = read("appManifests/templates/_helpers.tpl").match(/"helloworld\.testSeconds" -\}\}(\d+)/) ?? [];
+  for (const environment of ["dev", "prod"]) {
+    const { timeout, test: own } = parse(read(`clusters/${environment}/release.yaml`)).spec;
+    const minutes = /^(\d+)m$/.exec(own.timeout ?? timeout)?.[1];
+    expect(Number(seconds)).toBeLessThanOrEqual(60 * Number(minutes) - 30);
+  }
 });
 
 describe("every value is used by a template or a note", () => {
