@@ -29,6 +29,9 @@ describe("a version's whole way", () => {
         /deploy v0\.3\.0 +\| passed .*was there already.* 0 failed[\s\S]*bump prod +\| passed .*→ v0\.3\.0 by/,
       ),
       "files after": { dev: "v0.3.0 after 2 commits", prod: "v0.3.0 after 2 commits" },
+      "replaced under its tag": expect.stringMatching(
+        /dev runs v0\.3\.0 as sha256:[0-9a-f]{64}, and the registry has sha256:[0-9a-f]{64} now[\s\S]*end to end +\| passed[\s\S]*bump prod +\| failed/,
+      ),
       "prod's message": expect.stringMatching(proved),
       faulty: expect.stringMatching(
         /exited \d times with code 1[\s\S]*status --env dev[\s\S]*bump prod +\| skipped[\s\S]*take v0\.4\.0 back +\| passed .*v0\.3\.0 again, by/,

@@ -441,6 +441,13 @@ describe("pods that are never ready", () => {
     expect(look(started, 71, slow)?.cause).toContain("statuscode: 503");
     expect(look(started, 31, [refused(1)])).toBeUndefined();
     expect(look(started, 32, [refused(1)])).toBeDefined();
+    // Of another container, which was ready long before this one had started.
+    const sidecar = refused(5);
+    const ofSidecar = {
+      ...sidecar,
+      involvedObject: { ...sidecar.involvedObject, fieldPath: "spec.containers{proxy}" },
+    };
+    expect(look(started, 61, [ofSidecar])).toBeUndefined();
     // Of the run before: nothing tells when this one was asked.
     const again = { ...running, started: true, state: { running: { startedAt: at(100) } } };
     const anew = pod({ phase: "Running", container: again, spec });

@@ -2,8 +2,8 @@
 import type { Container } from "@dagger.io/dagger";
 import { describe, expect, it, vi } from "vitest";
 import { exec } from "../../pipeline/src/exec.js";
-import { type GitRemote, gitClone, gitPush, runGit } from "../../pipeline/src/git.js";
-import { explainGitError } from "../../pipeline/src/gitErrors.js";
+import { type GitRemote, gitClone, gitPush, retried, runGit } from "../../pipeline/src/git.js";
+import { explainGitError, GitError } from "../../pipeline/src/gitErrors.js";
 
 vi.mock(import("../../pipeline/src/exec.js"), async (original) => ({ ...(await original()), exec: vi.fn() }));
 
@@ -137,5 +137,48 @@ describe("explainGitError", () => {
     expect(message).toContain("does not let robot push to main, which is protected");
     expect(message).toContain("pull request");
     expect(message).not.toMatch(/hint|s3cret/);
+  });
+});
+
+it("names the branch that is in the way, which may be the longer one", () => {
+  const said = (there: string, wanted: string) =>
+    `remote: error: cannot lock ref 'refs/heads/${wanted}': 'refs/heads/${there}' exists; cannot create 'refs/heads/${wanted}'`;
+  const words = (there: string, branch: string) => explainGitError(said(there, branch), { ...place, branch }).message;
+  expect(words("release", "release/prod-v0.3.0")).toContain("there is one called release, and");
+  expect(words("prod/hotfix", "prod")).toContain("there is one called prod/hotfix, and");
+});
+
+describe("what a server did not answer", () => {
+  const silence = () => new GitError("unreachable", "no answer", true);
+  const times = (...outcomes: (string | GitError)[]) => {
+    const attempt = vi.fn(async () => {
+      const outcome = outcomes.shift();
+      if (typeof outcome === "string") return outcome;
+      throw outcome;
+    });
+    const lines: string[] = [];
+    return { attempt, lines, done: retried(attempt, "clusters/dev/release.yaml", { log: (line) => lines.push(line) }) };
+  };
+
+  it("may have arrived when it was a push: it is looked at once more", async () => {
+    const { attempt, lines, done } = times(silence(), "there already");
+    expect(await done).toBe("there already");
+    expect(attempt).toHaveBeenCalledTimes(2);
+    expect(lines).toEqual([expect.stringMatching(/did not answer the push, and may have taken it; once more/)]);
+  });
+
+  it("is given up the second time, and at once when nothing was pushed", async () => {
+    const again = times(silence(), silence(), "never asked");
+    await expect(again.done).rejects.toThrow("no answer");
+    expect(again.attempt).toHaveBeenCalledTimes(2);
+    const reading = times(new GitError("unreachable", "no answer"));
+    await expect(reading.done).rejects.toThrow("no answer");
+    expect(reading.attempt).toHaveBeenCalledTimes(1);
+  });
+
+  it("is known by git's words, of a push only", () => {
+    const hungUp = "fatal: the remote end hung up unexpectedly";
+    expect(explainGitError(hungUp, { ...place, pushes: true }).mayHaveArrived).toBe(true);
+    expect(explainGitError(hungUp, place).mayHaveArrived).toBe(false);
   });
 });

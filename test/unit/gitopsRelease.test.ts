@@ -1,11 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { ClusterError } from "../../pipeline/src/clusterErrors.js";
 import { environment, promotionTarget } from "../../pipeline/src/environments.js";
 import { type ReleaseCommit, releaseMessage } from "../../pipeline/src/evidence.js";
 import { analysisSeconds } from "../../pipeline/src/flagger.js";
+import { refuseOthersCluster } from "../../pipeline/src/flux.js";
+import type { Standing } from "../../pipeline/src/fluxLinks.js";
 import type { GitRemote, TagCommit } from "../../pipeline/src/git.js";
-import { followsGit, wayBackFrom } from "../../pipeline/src/gitopsRelease.js";
+import { followsGit, refuseSuspended, wayBackFrom } from "../../pipeline/src/gitopsRelease.js";
 import type { Cluster } from "../../pipeline/src/kubernetes.js";
+import type { Snapshot } from "../../pipeline/src/releaseChain.js";
 import { isSameRepository } from "../../pipeline/src/repositoryUrl.js";
+import { isOnItsWay } from "../../pipeline/src/rollback.js";
 
 const dev = environment("dev");
 const URL = "https://github.com/damekarv/helloworld-infrastructure";
@@ -91,5 +96,59 @@ describe("promotion", () => {
     expect(promotionTarget("prod")).toBe(environment("prod"));
     expect(promotionTarget("local")).toMatchObject({ name: "local", releaseFile: "clusters/prod/release.yaml" });
     expect(() => promotionTarget("dev")).toThrow(/ci --env dev/);
+  });
+});
+
+describe("what somebody has frozen", () => {
+  const names = { metadata: { namespace: "flux-system", name: "flux-system" } };
+  const suspended = { ...names, spec: { suspend: true } };
+  const refused = (objects: object) => () => refuseSuspended(objects as Snapshot, dev);
+
+  it("is refused before a tag is brought, by its names", () => {
+    expect(refused({ source: suspended, kustomization: suspended, release: names })).toThrow(
+      /^Somebody has frozen dev: GitRepository flux-system\/flux-system and Kustomization flux-system\/flux-system are suspended.*Nothing was changed\. Next: dagger call status --env dev/,
+    );
+    expect(refused({ canary: suspended })).toThrow(/: Canary flux-system\/flux-system is suspended/);
+  });
+
+  it("is not what only is not there", () => expect(refused({ source: names })).not.toThrow());
+});
+
+describe("the cluster of a kubeconfig", () => {
+  const following = (path?: string) => ({ findObject: async () => path && { spec: { path } } }) as unknown as Cluster;
+  const forbidden = {
+    findObject: async () => Promise.reject(new ClusterError("forbidden", "no")),
+  } as unknown as Cluster;
+
+  it("is refused where Flux follows another environment's folder", async () => {
+    await expect(refuseOthersCluster(following("./clusters/dev"), environment("prod"))).rejects.toThrow(
+      "The kubeconfig leads to the cluster of dev: Flux follows clusters/dev there, and prod is clusters/prod.",
+    );
+  });
+
+  it("is taken where it is its own, of no environment, without Flux, or not to be looked at", async () => {
+    for (const path of ["./clusters/prod", "clusters/prod/", "./clusters/local", undefined])
+      await refuseOthersCluster(following(path), environment("prod"));
+    await refuseOthersCluster(following("./clusters/dev"), environment("local"));
+    await refuseOthersCluster(following("./clusters/prod"), promotionTarget("local"));
+    await refuseOthersCluster(forbidden, environment("prod"));
+  });
+});
+
+describe("a rollback that was begun", () => {
+  const release = (tag: string) => ({ spec: { values: { image: { tag } } } });
+  const standing = (arrived: boolean, isTroubled = false) =>
+    ({ arrived, ...(isTroubled && { trouble: {} }) }) as unknown as Standing;
+  const onItsWay = (tag: string, ...standings: Standing[]) =>
+    isOnItsWay({ standings, objects: { release: release(tag) } as unknown as Snapshot }, "v0.2.0");
+
+  it("is waited for while Flux has not taken it, or it is not out yet", () => {
+    expect(onItsWay("v0.3.0", standing(true))).toBe(true);
+    expect(onItsWay("v0.2.0", standing(true), standing(false))).toBe(true);
+  });
+
+  it("is gone back from when it is out, or can't come good", () => {
+    expect(onItsWay("v0.2.0", standing(true))).toBe(false);
+    expect(onItsWay("v0.2.0", standing(true), standing(false, true))).toBe(false);
   });
 });

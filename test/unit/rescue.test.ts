@@ -1,6 +1,7 @@
 // Which of the states that were rescued on an engine is given, and what is said of the others.
 import { describe, expect, it } from "vitest";
-import { chooseRescued } from "../../pipeline/src/rescue.js";
+import { environment } from "../../pipeline/src/environments.js";
+import { chooseRescued, serialOf } from "../../pipeline/src/rescue.js";
 
 const kept = (account: string, number?: number) =>
   `/var/lib/terraform-rescue/${account}.dev.tfstate${number === undefined ? "" : `.${number}`}`;
@@ -37,4 +38,25 @@ describe("a rescued state", () => {
       );
     },
   );
+});
+
+describe("a state that is to be pushed", () => {
+  const state = (more: object = {}) => JSON.stringify({ serial: 7, lineage: "a", ...more });
+  const of = (name: string) => ({ outputs: { environment: { value: name } } });
+  const serial = (text: string) => serialOf(text, environment("prod"));
+
+  it("is known by its serial", () => {
+    expect(serial(state(of("prod")))).toBe(7);
+    expect(serial(state({ outputs: {} }))).toBe(7); // cut off before the outputs
+  });
+
+  it("is refused when it is another environment's, which Terraform takes where the bucket's is empty", () => {
+    expect(() => serial(state(of("dev")))).toThrow(
+      "--state is the state of dev, and --env says prod. Nothing was written.",
+    );
+  });
+
+  it.each(["{}", "null", "[", '{"serial": "7", "lineage": "a"}'])("is none: %s", (text) => {
+    expect(() => serial(text)).toThrow(/^--state is no Terraform state: give the file/);
+  });
 });

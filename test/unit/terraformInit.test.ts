@@ -1,6 +1,6 @@
 // What `init` leaves behind of the providers' hashes, by the pipeline's own shell lines and a terraform that only writes a lock file.
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { initCommand, planCommand } from "../../pipeline/src/terraform.js";
@@ -51,6 +51,23 @@ describe.each([
   it("is content without one, as a stack that has no providers", async () => {
     expect(await run(command, {})).toBe(0);
     expect(existsSync(lockFile())).toBe(false);
+  });
+
+  it("removes what an init that was cut off may have half unpacked, and nothing older", async () => {
+    const whole = join(folder, "registry/ns/aws/1.0.0/linux_amd64");
+    mkdirSync(whole, { recursive: true });
+    const ago = new Date(Date.now() - 60_000);
+    utimesSync(whole, ago, ago);
+    const begun = join(folder, ".unfinished");
+    writeFileSync(begun, "");
+    const cutOff = new Date(Date.now() - 30_000);
+    utimesSync(begun, cutOff, cutOff);
+    const half = join(folder, "registry/ns/aws/1.0.1/linux_amd64");
+    mkdirSync(half, { recursive: true });
+    expect(await run(command, { code: 3 })).toBe(3);
+    expect([existsSync(whole), existsSync(half), existsSync(begun)]).toEqual([true, false, true]);
+    expect(await run(command, {})).toBe(0);
+    expect([existsSync(whole), existsSync(begun)]).toEqual([true, false]);
   });
 
   it("ends as init ended, and does nothing after it", async () => {

@@ -92,6 +92,9 @@ async function onDev({ source, repository, registry, platform, protect, note }: 
   await protect(false);
   await note("run again", () => run("v0.3.0", named(2)));
   await note("files after", () => files(remote));
+  await push(registry, repository, "v0.3.0", { REPLACED: "yes" });
+  await note("replaced under its tag", () => run("v0.3.0", named(2)));
+  await push(registry, repository, "v0.3.0", {});
   await note("prod's message", async () => (await historyOf(remote, prod.releaseFile)).commits[0]?.message);
 
   await push(registry, repository, "v0.4.0", { APP_FAULT: "crash" });
