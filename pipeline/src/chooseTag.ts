@@ -46,7 +46,8 @@ function obstacle(
   if (tag === released) return "is released already";
   if (prerelease(tag)) return "a pre-release";
   if (except.includes(tag)) return "named as one not to start";
-  if (had.includes(tag) && compare(tag, released) > 0) return "was started before, and taken back";
+  if (had.includes(tag) && compare(tag, released) > 0)
+    return "was started before, and taken back, or replaced by an older one";
   if (compare(tag, released) < 0) return `older than ${released}`;
   return undefined;
 }

@@ -172,6 +172,9 @@ async function findImage(
   return digest;
 }
 
+/** On a node of the run the released tag is installed: a run with that tag has no other one to begin with. */
+const TRIED_NOTHING = ", which is the released tag: nothing was upgraded (another --tag tries that),";
+
 type Release = CiOptions & { readonly released: string; readonly digest?: string };
 
 async function release(run: Run, options: Release, target: Open): Promise<Omit<CiResult, "report">> {
@@ -214,7 +217,7 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
     const commit = await publishTag({ ...delivery, pullRequest: false }, entry, { tag, digest }, log);
     made.commit = commit;
     const out = await drawnOut(run, `${entry.name}: ${tag}`, () => bringOut(gitops, tag, commit.sha));
-    const there = commit.changed ? "" : ", which was there already,";
+    const there = commit.changed ? "" : platform ? TRIED_NOTHING : ", which was there already,";
     return `${commit.sha.slice(0, 7)}${there} is out after ${formatSeconds(out.seconds)}`;
   };
   const more = () => (platform ? "" : `More on how it stands: dagger call status --env ${entry.name}`);

@@ -447,7 +447,8 @@ export class HelloworldInfrastructure {
   /**
    * Takes an environment back to the tag before, by a commit to its release file on the branch that it follows, and waits until
    * that tag is out when it is told of a cluster. A tag that was taken back before is passed over. On prod all else stays as it was
-   * promoted, and main keeps its tag: `promote` refuses that one from then on.
+   * promoted, and main keeps its tag: `promote` refuses that one from then on. Called again while the tag is on its way, it waits for
+   * that one; without a cluster to look at, each call goes back one more.
    *
    * Returns the report in Markdown.
    *

@@ -1,4 +1,6 @@
 import type { Directory, File, Secret } from "@dagger.io/dagger";
+import compare from "semver/functions/compare.js";
+import valid from "semver/functions/valid.js";
 import { sampleRegistry } from "./app.js";
 import { applyPlan } from "./apply.js";
 import type { AwsSession } from "./aws.js";
@@ -145,7 +147,7 @@ async function whatProdGets(
 ): Promise<string> {
   const chart = (await readYaml(source, `${CHART}/Chart.yaml`)) as { version?: string };
   const rows = [
-    ["tag", now.tag ?? "none", proof.tag],
+    ["tag", now.tag ?? "none", `${proof.tag}${isOlder(proof.tag, now.tag) ? " (OLDER than what runs)" : ""}`],
     ["image", "", `${proof.digest.slice(0, 19)}…, as it passed on dev`],
     ["chart", now.chart ?? "none", chart.version ?? "?"],
     ["commit", now.commit, proof.head.slice(0, 7)],
@@ -158,6 +160,9 @@ async function whatProdGets(
     "\n",
   );
 }
+
+const isOlder = (tag: string, than: string | undefined) =>
+  Boolean(valid(tag) && valid(than) && compare(tag, than ?? "") < 0);
 
 /** How many commits are shown: enough for a person to see what is in it. */
 const SHOWN_COMMITS = 20;

@@ -59,7 +59,7 @@ describe("the tag to start", () => {
   it("is none that the release file has had and lost again", () => {
     const watched = chooseTag(["v0.4.0", "v0.3.0", "v0.2.0"], "v0.3.0", [], ["v0.3.0", "v0.4.0", "v0.2.0"]);
     expect(watched.tag).toBeUndefined();
-    expect(why(watched)[0]).toBe("v0.4.0: was started before, and taken back");
+    expect(why(watched)[0]).toBe("v0.4.0: was started before, and taken back, or replaced by an older one");
   });
 });
 
