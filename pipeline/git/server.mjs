@@ -106,8 +106,18 @@ function serve(request, response) {
   });
 }
 
+/** Whether a request's path is text: `/%zz` is none, and would end the server. */
+function isText({ url }) {
+  try {
+    return decodeURIComponent(new URL(url, "http://git").pathname) !== "";
+  } catch {
+    return false;
+  }
+}
+
 function answer(request, response) {
   if (request.url === "/healthz") return response.end("ok\n");
+  if (!isText(request)) return response.writeHead(400).end("The path is no text.\n");
   if (isAllowed(request)) return serve(request, response);
   response.writeHead(401, { "WWW-Authenticate": 'Basic realm="git"' }).end("The user is git, with a password.\n");
 }

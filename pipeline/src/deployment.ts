@@ -128,7 +128,7 @@ export async function deploy(deployment: Deployment): Promise<RolloutResult> {
   const tag = deployment.tag ?? release.tag;
   const ask = (canary: Canary) => askForAnalysis(target.api, canary, log);
   const canary = { namespace, name: helmRelease, tag, released, askForAnalysis: ask, log };
-  const patience = Math.max(ANALYSIS_TIMEOUT_SECONDS, ROLLOUT_TIMEOUT_SECONDS + analysisSeconds(given));
+  const patience = Math.max(ANALYSIS_TIMEOUT_SECONDS, analysisSeconds(given));
   await waitForCanary(target.api, { ...canary, timeoutSeconds: timeoutSeconds ?? patience });
   return await waitForRollout(target.api, { ...rollout, deployment: `${helmRelease}-primary` });
 }

@@ -169,7 +169,7 @@ export class HelloworldInfrastructure {
    * @param registryUsername who pulls the image (makes ghcr-secret anew)
    * @param registryPassword a token that may read packages
    * @param timeout how long to wait at most until the tag is out, in whole seconds from Helm's upgrade on; default: 300, and 900
-   *   where Flagger judges it
+   *   where Flagger judges it, or what its steps take where that is more
    */
   @func({ cache: "never" })
   async deploy(

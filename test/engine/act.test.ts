@@ -36,12 +36,16 @@ describe.skipIf(!actIsThere()).concurrent("by act", () => {
   it("ci does not begin when the registry could not be watched", async () => {
     const { jobs, text } = await act({ event: "schedule", workflow: "watch-registry.yml", secrets });
     expect(jobs).toEqual({ watch: "failed" });
+    expect(text).toMatch(/(ghcr\.io|github\.com\S*) (refuses|does not (answer|accept))|Asking ghcr\.io/);
     expectNoSecret(text);
   });
 
   it.skipIf(!terraformIsThere())("prod is not promoted to when what it gets could not be shown", async () => {
     const { jobs, text } = await act({ event: "workflow_dispatch", workflow: "promote.yml", secrets });
     expect(jobs).toEqual({ show: "failed" });
+    // The first that is asked is git, which does not know the token; without the internet it does not answer.
+    expect(text).toMatch(/failed at proof/);
+    expect(text).toMatch(/github\.com\S* does not (accept|answer)/);
     expectNoSecret(text);
   });
 });

@@ -1,5 +1,5 @@
 // The main job on a real Kubernetes node: what passes. What it stops is in ciFaults.test.ts.
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { describe, expect, it } from "vitest";
 import { call, passing } from "./daggerw.js";
 import { keepsProdFile } from "./prodFile.js";
@@ -7,9 +7,19 @@ import { keepsProdFile } from "./prodFile.js";
 const args = (tag: string) => ["ci", "--env", "local", "--tag", tag];
 keepsProdFile();
 
+/** A port that somebody listens on: this, where nobody else does. */
+async function busy(port: number): Promise<Server> {
+  const server = createServer((_, response) => void response.end());
+  await new Promise<void>((taken, fail) => {
+    server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? taken() : fail(error)));
+    server.listen(port, taken);
+  });
+  return server;
+}
+
 describe("ci --env local", () => {
   it("deploys, upgrades without a failed request, checks and proposes prod's change, also with port 8080 busy here and another run beside it", async () => {
-    const server = createServer((_, response) => void response.end()).listen(8080);
+    const server = await busy(8080);
     const both = Promise.all([passing(...args("v0.2.0")), passing("test-chart")]);
     const [{ stdout }] = await both.finally(() => server.close());
     for (const step of [

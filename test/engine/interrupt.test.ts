@@ -2,10 +2,14 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { call, repository, start } from "./daggerw.js";
+import { cacheFolder } from "../../wrapper/cache.js";
+import { decide } from "../../wrapper/decide.js";
+import { call, type Running, repository, start } from "./daggerw.js";
 import { keepsProdFile } from "./prodFile.js";
 
 keepsProdFile();
+
+const { choice } = await decide({ root: repository, cache: cacheFolder(process.env), say: console.error });
 
 /** The API servers of nodes on this machine, where it shows an engine's processes. */
 const apiServers = () =>
@@ -19,18 +23,33 @@ function isApiServer(id: string): boolean {
   }
 }
 
-it("ends test-chart with 130 on Ctrl-C, and its node with it, leaves the repository as it was, and runs again", async () => {
+/** Whether this machine must show the engine's processes. */
+const embedded = choice.engine === "embedded";
+
+/**
+ * A call whose node runs, and that node. Where a node of a test beside this one has started in the same seconds, nobody can tell which is
+ * which: once more.
+ */
+async function startWithNode(attempts = 5): Promise<{ running: Running; nodes: string[] }> {
   const earlier = apiServers();
-  const before = execFileSync("git", ["status", "--porcelain"], { cwd: repository, encoding: "utf8" });
   const running = start(["--progress=plain", "call", "test-chart"]);
   await running.says("install …");
   const nodes = apiServers().filter((id) => !earlier.includes(id));
+  if (nodes.length <= 1 || attempts === 1) return { running, nodes };
+  running.signal("SIGINT");
+  await running.outcome;
+  return await startWithNode(attempts - 1);
+}
+
+it("ends test-chart with 130 on Ctrl-C, and its node with it, leaves the repository as it was, and runs again", async () => {
+  const before = execFileSync("git", ["status", "--porcelain"], { cwd: repository, encoding: "utf8" });
+  const { running, nodes } = await startWithNode();
+  if (embedded) expect(nodes).toHaveLength(1);
   running.signal("SIGINT");
   const { exitCode } = await running.outcome;
   expect(exitCode).toBe(130);
-  // A node of a test beside this one may have started in the same seconds, and goes on.
-  const goOn = () => apiServers().filter((id) => nodes.includes(id)).length;
-  if (nodes.length > 0) await expect.poll(goOn, { timeout: 60_000 }).toBeLessThan(nodes.length);
+  const goOn = () => apiServers().filter((id) => nodes.includes(id));
+  await expect.poll(goOn, { timeout: 60_000 }).toEqual([]);
   expect(execFileSync("git", ["status", "--porcelain"], { cwd: repository, encoding: "utf8" })).toBe(before);
   expect(await call("test-chart", "--tag", "v0.2.0")).toMatchObject({ exitCode: 0 });
 });

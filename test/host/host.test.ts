@@ -5,6 +5,7 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runningEngine } from "../../embedded/src/engine.js";
+import { identity } from "../../scripts/lock.mjs";
 import { cacheFolder } from "../../wrapper/cache.js";
 import { decide } from "../../wrapper/decide.js";
 import { daggerw, repository, start } from "../engine/daggerw.js";
@@ -35,6 +36,18 @@ function network() {
     forwarding: readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8"),
     rules: rules.split("\n").flatMap((line) => line.match(/^(?:-A .*|:\S+)/)?.[0] ?? []),
   };
+}
+
+/** A process and all below it. */
+function treeOf(root: number) {
+  const all = [...run("ps", "-eo", "pid=,ppid=,args=").matchAll(/^ *(\d+) +(\d+) (.*)$/gm)].map(
+    ([, pid, parent, args = ""]) => ({ pid: Number(pid), parent: Number(parent), args }),
+  );
+  const below = (pid: number): typeof all => [
+    ...all.filter((one) => one.pid === pid),
+    ...all.filter(({ parent }) => parent === pid).flatMap((child) => below(child.pid)),
+  ];
+  return below(root);
 }
 
 /** A call that needs no image. */
@@ -84,11 +97,17 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
     await daggerw(["engine", "start"]);
     const running = start(["--progress=plain", "call", "test-chart"]);
     await running.says("together: lint chart, cluster");
-    process.kill(runningEngine() as number, "SIGKILL");
+    const engine = runningEngine() as number;
+    const all = treeOf(engine);
+    expect(all.map(({ args }) => args).join("\n")).toMatch(/\.init /); // containers too
+    // With the time of its start: another may get its pid.
+    const started = all.map(({ pid }) => identity(pid));
+    process.kill(engine, "SIGKILL");
     const { exitCode, stderr } = await running.outcome;
     expect(exitCode).not.toBe(0);
     expect(stderr).toContain("the engine has ended in the middle of the call");
-    await expect.poll(() => run("ps", "-eo", "args")).not.toMatch(/tini -- .*dagger-engine|\.init /);
+    const goOn = () => started.filter((one) => one.started !== "" && identity(one.pid).started === one.started);
+    await expect.poll(goOn, { timeout: 30_000 }).toEqual([]);
 
     const next = await daggerw(["-s", "core", "default-platform"]);
     expect(next.stderr).toMatch(/✔ start the engine, .*: the one before was killed, and its cache is emptied first/);

@@ -4,16 +4,19 @@ import { parseAwsCredentials } from "../../pipeline/src/awsCredentials.js";
 
 const ID = "AKIAIOSFODNN7EXAMPLE";
 const KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY=";
+const TOKEN = "token/+=";
+/** A parser quotes only some characters. */
+const BEGINNINGS = /AKIAIO|wJalrX|token\//;
 const now = new Date("2026-11-24T12:00:00Z");
 const json = (more: object) =>
-  JSON.stringify({ Version: 1, AccessKeyId: ID, SecretAccessKey: KEY, SessionToken: "token/+=", ...more });
+  JSON.stringify({ Version: 1, AccessKeyId: ID, SecretAccessKey: KEY, SessionToken: TOKEN, ...more });
 
 describe("credentials", () => {
   it("are read from the JSON of aws configure export-credentials", () => {
     expect(parseAwsCredentials(json({ Expiration: "2026-11-24T13:00:00+00:00" }), undefined, now)).toEqual({
       accessKeyId: ID,
       secretAccessKey: KEY,
-      sessionToken: "token/+=",
+      sessionToken: TOKEN,
       expiration: new Date("2026-11-24T13:00:00Z"),
     });
   });
@@ -33,15 +36,32 @@ describe("credentials", () => {
 
   it.each([
     ["expired", json({ Expiration: "2026-11-24T11:59:00Z" }), /expired at 2026-11-24T11:59:00.000Z.*aws sso login/],
-    ["broken JSON", `{"AccessKeyId": "${ID}", `, /broken JSON/],
-    ["no key", JSON.stringify({ AccessKeyId: ID }), /no access key id or no secret access key/],
-    ["a malformed id", json({ AccessKeyId: "not an id" }), /access key id is malformed/],
-    ["nothing known", `${KEY}`, /no known form/],
-    ["an expiration that is no time", json({ Expiration: "soon" }), /expiration is no time/],
+    ["broken JSON", json({}).slice(0, -1), /broken JSON/],
+    ["broken JSON at the id", json({}).replace(`"${ID}"`, ID), /broken JSON/],
+    ["broken JSON at the key", json({}).replace(`"${KEY}"`, KEY), /broken JSON/],
+    ["without an id", json({ AccessKeyId: undefined }), /no access key id or no secret access key/],
+    ["without a key", json({ SecretAccessKey: undefined }), /no access key id or no secret access key/],
+    ["of a malformed id", json({ AccessKeyId: `${ID} ${KEY}` }), /access key id is malformed/],
+    ["of no known form", `${ID}:${KEY}:${TOKEN}`, /no known form/],
+    ["with an expiration that is no time", json({ Expiration: `${ID}${KEY}` }), /expiration is no time/],
     ["nothing", "", /no known form/],
   ])("that are %s are refused without a word of them", (_, text, reason) => {
-    const refusal = () => parseAwsCredentials(text, undefined, now);
-    expect(refusal).toThrow(reason);
-    expect(refusal).not.toThrow(KEY);
+    const message = messageOf(() => parseAwsCredentials(text, undefined, now));
+    expect(message).toMatch(reason);
+    expect(message).not.toMatch(BEGINNINGS);
+  });
+
+  it("of a profile that is not there are refused without a word of them", () => {
+    const message = messageOf(() => parseAwsCredentials(file, "prod"));
+    expect(message).not.toMatch(BEGINNINGS);
   });
 });
+
+function messageOf(refused: () => unknown): string {
+  try {
+    refused();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("Nothing was refused.");
+}

@@ -35,9 +35,9 @@ describe("clusterError", () => {
     [401, "unauthorized", false, "does not accept the credentials of the kubeconfig's user ci (401)"],
     [403, "forbidden", false, "X failed (403): pods is forbidden"],
     [404, "not-found", false, "X failed (404): pods is forbidden"],
-    [409, "conflict", false, ""],
-    [429, "other", true, ""],
-    [503, "other", true, ""],
+    [409, "conflict", false, "X failed (409): pods is forbidden"],
+    [429, "other", true, "X failed (429): pods is forbidden"],
+    [503, "other", true, "X failed (503): pods is forbidden"],
   ])("knows the status %i", (code, problem, transient, text) => {
     for (const body of ['{"message":"pods is forbidden"}', { message: "pods is forbidden" }]) {
       const thrown = Object.assign(new Error(`HTTP-Code: ${code} ${TOKEN}`), {

@@ -5,6 +5,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -189,6 +191,19 @@ onLinux("work under one lock takes turns", async () => {
   expect(log).toEqual([`${first} starts`, `${first} ends`, `${second} starts`, `${second} ends`]);
 });
 
+/** Whether a flock has the file open. That of who holds the lock has become a shell. */
+function isAwaited(file: string): boolean {
+  const real = realpathSync(file);
+  return readdirSync("/proc").some((pid) => {
+    try {
+      if (readFileSync(`/proc/${pid}/comm`, "utf8") !== "flock\n") return false;
+      return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === real);
+    } catch {
+      return false; // no process, or one that has ended meanwhile
+    }
+  });
+}
+
 onLinux("a lock that was removed under those who waited for it is no lock any more", async () => {
   let atWork = 0;
   let most = 0;
@@ -200,8 +215,8 @@ onLinux("a lock that was removed under those who waited for it is no lock any mo
   let others: Promise<unknown> = Promise.resolve();
   await locked("embedded", async () => {
     const waiting = locked("embedded", work);
-    await vi.waitUntil(() => lines.some((line) => line.startsWith("▸ wait for another process")));
-    await new Promise((done) => setTimeout(done, 200)); // until its flock has opened the file
+    await vi.waitUntil(() => lines.some((line) => line.startsWith("▸ wait for another process")), { timeout: 20_000 });
+    await vi.waitUntil(() => isAwaited(join(cache.locks, "embedded.lock")), { timeout: 20_000 });
     rmSync(cache.locks, { recursive: true });
     others = Promise.all([waiting, locked("embedded", work)]);
   });

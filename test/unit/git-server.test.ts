@@ -2,7 +2,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { request } from "node:http";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { peerCertificate } from "../../pipeline/src/certificates.js";
 import { freePort } from "./freePort.js";
@@ -41,7 +42,8 @@ async function serveOtherwise(more: NodeJS.ProcessEnv): Promise<void> {
 }
 
 beforeEach(async () => {
-  root = temporaryFolder();
+  root = join(temporaryFolder(), "repositories");
+  mkdirSync(root);
   git(root, "init", "--quiet", "--bare", "--initial-branch=main", "platform.git");
   port = await freePort();
   address = `127.0.0.1:${port}`;
@@ -116,11 +118,37 @@ test("serves TLS for a name, with a certificate of its own that can be trusted b
   expect(() => git(root, "-c", `http.sslCAInfo=${authority}`, "ls-remote", byAddress)).toThrow(/certificate|subject/i);
 });
 
+/** Asks for a path as it is: fetch would take the dots out of it. */
+const rawly = (path: string) =>
+  new Promise<{ status?: number; body: string }>((resolve, reject) => {
+    const asked = request({ host: "127.0.0.1", port, path, auth: "git:right" }, (answer) => {
+      let body = "";
+      answer.on("data", (chunk) => {
+        body += chunk;
+      });
+      answer.on("end", () => resolve({ status: answer.statusCode, body }));
+    });
+    asked.on("error", reject).end();
+  });
+
 test("does not leave its folder", async () => {
-  const authorization = `Basic ${Buffer.from("git:right").toString("base64")}`;
-  writeFileSync(join(root, "..", "secret"), "x");
-  const answer = await fetch(`http://${address}/%2e%2e/secret`, { headers: { authorization } });
-  expect(answer.status).toBeGreaterThanOrEqual(400);
+  // Another repository, whose HEAD git would serve; of any other file it serves nothing.
+  const beside = join(dirname(root), "secret.git");
+  git(root, "init", "--quiet", "--bare", "--initial-branch=secret", beside);
+  const work = commit(100);
+  git(work, "push", "--quiet", join(root, "platform.git"), "main");
+  git(work, "push", "--quiet", beside, "main:secret");
+  expect(await rawly("/platform.git/HEAD")).toEqual({ status: 200, body: "ref: refs/heads/main\n" });
+  for (const way of ["/platform.git/../../", "/../", "/%2e%2e/", "/..%2f", "/platform.git/..%2f..%2f", "/%2e%2e%2f"]) {
+    const outside = await rawly(`${way}secret.git/HEAD`);
+    expect(outside.status, way).toBeGreaterThanOrEqual(400);
+    expect(outside.body, way).not.toContain("secret");
+  }
+});
+
+test("goes on after a path that is no text", async () => {
+  for (const path of ["/%zz", "//", "/platform.git/%"]) expect((await rawly(path)).status, path).toBe(400);
+  expect((await rawly("/healthz")).status).toBe(200);
 });
 
 test("does not start without a password", () => {

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "./temporary.js";
@@ -7,9 +7,10 @@ test("temporary folders are removed after each file, also of those that share wh
   const TMPDIR = temporaryFolder();
   const files = ["embedded-cache", "embedded-debian"].map((name) => `test/unit/${name}.test.ts`);
   const options = ["run", "--project", "unit", "--no-file-parallelism"];
-  execFileSync("node_modules/.bin/vitest", [...options, ...files], {
+  const run = spawnSync("node_modules/.bin/vitest", [...options, ...files], {
     env: { ...process.env, TMPDIR },
-    stdio: "ignore",
+    encoding: "utf8",
   });
+  expect(run.status, run.stdout + run.stderr).toBe(0);
   expect(readdirSync(TMPDIR).filter((name) => name.startsWith("test-"))).toEqual([]);
-});
+}, 120_000); // a whole vitest, on a machine that may be busy

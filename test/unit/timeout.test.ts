@@ -45,7 +45,7 @@ vi.mock(
   mocked({ tagAfter: () => "v0.2.0", tagBefore: () => "v0.1.0", tagsOf: () => [] }),
 );
 vi.mock("../../pipeline/src/git.js", mocked({ cloneAhead: () => undefined }));
-vi.mock("../../pipeline/src/gitHistory.js", mocked({ historyOf: () => ({ commits: [{}] }) }));
+vi.mock("../../pipeline/src/gitHistory.js", mocked({ historyOf: () => ({ commits: [{ message: "" }] }) }));
 vi.mock("../../pipeline/src/promotionProof.js", mocked({ proofOf: () => ({ ...promotion, source: tree }) }));
 vi.mock("../../pipeline/src/registry.js", mocked({ requireTag: async () => "sha256:0" }));
 vi.mock("../../pipeline/src/releaseChain.js", mocked({ lookAtRelease: () => ({ standings: [], objects: {} }) }));
@@ -155,6 +155,13 @@ describe("a limit reaches", () => {
     await deploy(42);
     await deploy();
     expect(vi.mocked(waitForCanary).mock.calls.map(([, { timeoutSeconds }]) => timeoutSeconds)).toEqual([42, 900]);
+  });
+
+  it("Flagger's judgement, which has the time of its steps where those are many", async () => {
+    const canary = { enabled: true, provider: "gatewayapi:v1", interval: "60s", maxWeight: 50, stepWeight: 2 };
+    vi.mocked(releaseOf).mockResolvedValue({ tag: "v0.1.0", values: { canary } } as never);
+    await deploy();
+    expect(vi.mocked(waitForCanary).mock.calls.map(([, { timeoutSeconds }]) => timeoutSeconds)).toEqual([2220]);
   });
 
   it("the node of test-chart", async () => {

@@ -139,8 +139,8 @@ function callsOfSlowDaemons() {
   return { ended, end: () => endAll(children) };
 }
 
-/** An address where nobody listens. */
-const NOBODY = "http://127.0.0.1:54321";
+/** An address where nobody listens, and no program is given by chance. Ports 1 and 9 are among those that fetch does not ask. */
+const NOBODY = "http://127.0.0.1:2";
 const listening = async (answer: (socket: Socket) => void) => {
   const server = createServer(answer);
   await new Promise<void>((done) => server.listen(join(home, "s"), done));
@@ -148,7 +148,7 @@ const listening = async (answer: (socket: Socket) => void) => {
 };
 
 const until = async (condition: () => boolean) => {
-  for (const end = Date.now() + 10_000; !condition(); ) {
+  for (const end = Date.now() + 30_000; !condition(); ) {
     if (Date.now() > end) throw new Error("waited in vain");
     await new Promise((done) => setTimeout(done, 20));
   }
@@ -532,7 +532,7 @@ describe("a fresh clone", () => {
     const sources = packages.map((name) => join(repository, "node_modules", name));
     command(
       "npm",
-      `echo "$$ $*" >> "$HOME/npm.log"; sleep \${NPM_SECONDS:-0.5}; [ -z "$NPM_FAILS" ] || exit 3
+      `echo "$$ $*" >> "$HOME/npm.log"; while [ -n "$NPM_WAITS" ] && [ ! -e "$HOME/go-on" ]; do sleep 0.05; done; [ -z "$NPM_FAILS" ] || exit 3
        rm -rf node_modules; mkdir node_modules; ln -s ${sources.join(" ")} node_modules/; echo "$$ end" >> "$HOME/npm.log"`,
     );
   });
@@ -540,9 +540,15 @@ describe("a fresh clone", () => {
     rmSync(installed, { recursive: true, force: true });
     install();
   });
+  /** An npm that takes until `goOn`. */
+  const waits = { more: { NPM_WAITS: "1" } };
+  const goOn = () => writeFileSync(join(home, "go-on"), "");
 
   it("is installed once by two that start together; the second says that it waits", async () => {
-    const results = await Promise.all([daggerw(["call"]), daggerw(["call"])]);
+    const both = [start(["call"], waits), start(["call"], waits)];
+    await until(() => both.some(({ result }) => result.stderr.includes("Waiting for process")));
+    goOn();
+    const results = await Promise.all(both.map(({ ended }) => ended));
     expect(results.map(({ code }) => code)).toEqual([0, 0]);
     expect(runs()).toEqual([expect.stringContaining(" ci --omit=dev"), expect.stringMatching(/ end$/)]);
     const said = results.map(({ stderr }) => stderr).join("");
@@ -571,14 +577,15 @@ describe("a fresh clone", () => {
   });
 
   it("is installed by the next one after a kill, when what the killed one had started is over", async () => {
-    const first = start(["call"], { more: { NPM_SECONDS: "1" } });
+    const first = start(["call"], waits);
     await until(() => existsSync(join(home, "npm.log")));
     const orphan = runs()[0]?.split(" ")[0];
     await until(() => readFileSync(join(root, ".deps.lock"), "utf8").includes(`${orphan}`));
     process.kill(first.child.pid as number, "SIGKILL");
-    const second = await daggerw(["call"]);
-    expect(second.code).toBe(0);
-    expect(second.stderr).toContain("Waiting for process");
+    const second = start(["call"]);
+    await until(() => second.result.stderr.includes("Waiting for process"));
+    goOn();
+    expect((await second.ended).code).toBe(0);
     expect(runs().map((line) => line.split(" ")[1])).toEqual(["ci", "end", "ci", "end"]);
   });
 

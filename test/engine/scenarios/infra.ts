@@ -75,19 +75,28 @@ for attempt in range(1200):
 else: sys.exit('no state backend')
 `;
 
-/** A bootstrap that is killed once the bucket and its key are there, and the one that finishes its work. */
+/** A bootstrap that is killed in the middle, and the one that finishes its work. */
 async function interruptedBootstrap(source: Directory, session: AwsSession, note: Note, log: Log): Promise<void> {
   const account = { source, session, vars: [], varFile: source.file(simulated("account")), log };
-  const killed = source.withNewFile("terraform/stacks/account/killed.tf", KILLED);
+  const killed = await killedInTheMiddle(source);
   await note("bootstrap killed", () => bootstrap({ ...account, source: killed }));
   await note("left behind", () => python(session, COUNT));
   await note("bootstrap finished", () => bootstrap(account));
   await note("made once", () => python(session, COUNT));
 }
 
+/** Terraform ends when bucket, key and roles are there. All policies name the key, which they get from what then never is made. */
+async function killedInTheMiddle(source: Directory): Promise<Directory> {
+  const folder = "terraform/stacks/account";
+  const code = await source.file(`${folder}/main.tf`).contents();
+  const without = code.replace("= module.state_backend.kms_key_arn", "= terraform_data.killed.output[0]");
+  if (without === code) throw new Error(`${folder}/main.tf gives the key's ARN in another way.`);
+  return source.withNewFile(`${folder}/main.tf`, without).withNewFile(`${folder}/killed.tf`, KILLED);
+}
+
 const KILLED = `
 resource "terraform_data" "killed" {
-  input = module.state_backend.kms_alias
+  input = [module.state_backend.kms_key_arn, module.state_backend.kms_alias, module.state_backend.bucket, module.github_oidc.role_arns]
   provisioner "local-exec" {
     command = "kill -KILL $PPID"
   }
@@ -121,7 +130,7 @@ async function withoutProviders(source: Directory, session: AwsSession, note: No
   await note("invalid HCL", () => makePlan(of("dev", `${resource("true")}\noutput "broken" {\n  value = \n}\n`)));
   await note("invalid argument", () => makePlan(of("dev", `${resource("true")}\nlocals {\n  a = var.unknown\n}\n`)));
   await note("no provider", () => makePlan(of("dev", `${NO_PROVIDER}${resource("true")}`)));
-  await rescue(of("dev", resource("sleep 8")), note);
+  await rescue(of("dev", resource(UNTIL_GONE)), note);
   await python(session, "aws('dynamodb').delete_table(TableName=TABLE)");
   await note("no lock table", () => makePlan(of("dev", resource("true"))));
 }
@@ -207,14 +216,22 @@ async function rescue(dev: TerraformRun, note: Note): Promise<void> {
   await note("rescued no more", async () => (await rescuedState(dev.environment)).contents());
 }
 
-/** Once an apply holds the lock: what is in the bucket goes aside, and the bucket goes. */
+/**
+ * What an apply works at: it makes the state of a workspace `started`, for a sign, and waits until the bucket is gone. Quietly: its errors
+ * would be taken for the apply's.
+ */
+const UNTIL_GONE =
+  "exec >/dev/null 2>&1; TF_WORKSPACE=started terraform state pull; " +
+  "timeout 300 sh -c 'while terraform workspace list; do sleep 0.2; done'";
+
+/** Once an apply has given its sign, and has long read its state: what is in the bucket goes aside, and the bucket goes. */
 const TAKE_AWAY = `
-s3, table = aws('s3'), aws('dynamodb')
-for attempt in range(600):
-  if any('OperationTypeApply' in item.get('Info', {}).get('S', '') for item in table.scan(TableName=TABLE)['Items']): break
+s3 = aws('s3')
+for attempt in range(3000):
+  signs = [found['Key'] for found in s3.list_objects_v2(Bucket=BUCKET)['Contents'] if '/started/' in found['Key']]
+  if signs and not any(key.endswith('.tflock') for key in signs): break
   time.sleep(0.1)
 else: sys.exit('nothing was applied')
-time.sleep(2)
 make_bucket('aside')
 for found in s3.list_objects_v2(Bucket=BUCKET)['Contents']:
   s3.put_object(Bucket='aside', Key=found['Key'], Body=s3.get_object(Bucket=BUCKET, Key=found['Key'])['Body'].read())
