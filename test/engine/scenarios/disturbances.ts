@@ -10,7 +10,7 @@ import { FLUX_NAMESPACE, reconcile, requestSync, syncKustomization } from "./flu
 import { helmReleaseOf } from "./fluxObjects.js";
 import type { AwaySwitch } from "./gate.js";
 import { commitFile, commitTag, gitContainer, runGit } from "./git.js";
-import { releaseThroughGit, waitForTag } from "./gitopsRelease.js";
+import { releaseThroughGit, servedTag, waitForTag } from "./gitopsRelease.js";
 import type { Cluster, ObjectReference } from "./kubernetes.js";
 import type { ThrowawayPlatform } from "./platform.js";
 import type { RegistryLogin } from "./pullSecret.js";
@@ -143,8 +143,22 @@ async function pushBoth(remote: Parameters<typeof runGit>[0], ...tags: [string, 
 
 // --- helm-controller --------------------------------------------------------------------------------------------------
 
+/** Helm's upgrade takes a second, and what ends the controller may come after it: then it is tried anew, so often at most. */
+const KILLS = 4;
+
 /** Ends helm-controller at once while Helm's release says that it is being upgraded. */
 async function controllerEnds(platform: ThrowawayPlatform, tag: string) {
+  const target = { api: platform.api, remote: platform.git.remote, environment: local, log };
+  const before = await servedTag(target);
+  for (let kill = 1; ; kill++) {
+    const ended = await endedDuring(platform, tag);
+    if (ended.left !== "deployed" || kill === KILLS || !before) return ended;
+    log("Helm was done before helm-controller had ended: back, and once more");
+    await releaseThroughGit(target, before);
+  }
+}
+
+async function endedDuring(platform: ThrowawayPlatform, tag: string) {
   const { api, git, kubeconfig } = platform;
   const target = { api, remote: git.remote, environment: local, log };
   const killed = killController(api, kubeconfig);
