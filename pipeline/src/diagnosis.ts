@@ -180,7 +180,7 @@ const PULL_REASONS = [
   "RegistryUnavailable",
 ];
 const UNREACHABLE =
-  /no such host|server misbehaving|dial tcp|connection refused|connection reset|i\/o timeout|deadline exceeded|TLS handshake|x509:|HTTP response to HTTPS client|\bEOF\b|\b50[234]\b/i;
+  /no such host|server misbehaving|dial tcp|connection refused|connection reset|server closed idle connection|broken pipe|i\/o timeout|deadline exceeded|TLS handshake|x509:|HTTP response to HTTPS client|\bEOF\b|\b50[234]\b/i;
 const REFUSED =
   /\b(401|403)\b|unauthorized|forbidden|access denied|: denied|authorization failed|insufficient_scope|no basic auth credentials|authentication required/i;
 const NOT_FOUND = /not found|manifest unknown|name unknown|\b404\b/i;

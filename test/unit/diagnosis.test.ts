@@ -115,6 +115,8 @@ describe("images that can't be pulled", () => {
     ],
     [pull('failed to do request: Head "https://ghcr.io/v2/": EOF'), "no connection from the node", 60],
     [pull("unexpected status from HEAD request: 503 Service Unavailable"), "or the registry is down", 60],
+    [pull('failed to do request: Head "URL": http: server closed idle connection'), "or the registry is down", 60],
+    [pull("failed to copy: write tcp 10.1.2.3:1->10.1.2.4:443: write: broken pipe"), "or the registry is down", 60],
     [
       pull("failed to do request: tls: failed to verify certificate: x509: certificate signed by unknown authority"),
       "doesn't trust the certificate",
