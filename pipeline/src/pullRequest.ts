@@ -59,9 +59,8 @@ export async function openPullRequest(
 export async function openPullRequestOf(remote: Repository, branch: string, api = apiOf(remote.url)) {
   const [owner = ""] = repositoryPath(remote.url).split("/");
   const query = new URLSearchParams({ head: `${owner}:${branch}`, base: remote.branch, state: "open" });
-  const found = await askGitHub(remote, api, { method: "GET", query: `?${query}` }).catch(() => undefined);
-  const [first] = found?.status === 200 && Array.isArray(found.body) ? found.body : [];
-  return first && addressIn(first);
+  const [first] = await listed(remote, query, api);
+  return first === undefined ? undefined : addressIn(first);
 }
 
 /**
@@ -72,10 +71,8 @@ export async function openPullRequestOf(remote: Repository, branch: string, api 
  */
 export async function openBranchOf(remote: Repository, branch: string, api = apiOf(remote.url)) {
   const query = new URLSearchParams({ base: remote.branch, state: "open", per_page: "100" });
-  const found = await askGitHub(remote, api, { method: "GET", query: `?${query}` }).catch(() => undefined);
-  const open = found?.status === 200 && Array.isArray(found.body) ? (found.body as Open[]) : [];
   const own = repositoryPath(remote.url).toLowerCase();
-  return open
+  return ((await listed(remote, query, api)) as Open[])
     .filter(({ head }) => head?.repo?.full_name?.toLowerCase() === own)
     .map(({ head }) => head?.ref ?? "")
     .find((name) => name === branch || (name.startsWith(`${branch}-`) && /^\d+$/.test(name.slice(branch.length + 1))));
@@ -84,6 +81,12 @@ export async function openBranchOf(remote: Repository, branch: string, api = api
 /** An open pull request, as GitHub lists it. */
 interface Open {
   readonly head?: { readonly ref?: string; readonly repo?: { readonly full_name?: string } };
+}
+
+/** The pull requests that a query finds; none where GitHub does not tell. */
+async function listed(remote: Repository, query: URLSearchParams, api: string): Promise<unknown[]> {
+  const found = await askGitHub(remote, api, { method: "GET", query: `?${query}` }).catch(() => undefined);
+  return found?.status === 200 && Array.isArray(found.body) ? found.body : [];
 }
 
 /** Asks for the pull requests of a repository. */
