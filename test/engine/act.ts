@@ -8,6 +8,7 @@ import { temporaryFolder } from "../unit/temporary.js";
 import { repository } from "./daggerw.js";
 
 const modules = join(repository, "test/act");
+const GITHUB = "damekarv/helloworld-infrastructure";
 
 /** Go, which builds act once, with what the embedded parts have compiled already. */
 function goSettings(): NodeJS.ProcessEnv {
@@ -50,7 +51,9 @@ export interface ActOptions {
 
 /** Runs a workflow to its end. */
 export async function act(options: ActOptions): Promise<ActRun> {
-  const { event, workflow, job, inputs = {}, payload, secrets = {}, env = {} } = options;
+  const { event, workflow, job, inputs = {}, payload, secrets = {} } = options;
+  // Where the clone came from must not count: act reads github.repository_owner from origin, and a path has none.
+  const env = { GITHUB_REPOSITORY: GITHUB, ...options.env };
   const folder = temporaryFolder();
   // act 0.2.89 refuses `queue`, which is newer.
   const workflowFile = join(folder, workflow);
