@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
-import { EngineOrder } from "./test/sequencer.js";
+import { besideCi, EngineOrder, withNodes } from "./test/sequencer.js";
 
 /** The SDK is installed once, for pipeline/: `dag` is the session's only in the copy that pipeline/src works with. */
 const resolve = {
@@ -28,17 +28,22 @@ const UNIT_WORKERS = availableParallelism() + 1;
  * Tests without an engine. They take seconds; what is beside them on the machine may make them slower. Files that share what they import
  * take half of the processors' time (107 → 48 s on 2 cores).
  */
-const unitProject = (name: string, include: string[], { isolate }: { isolate: boolean }) => ({
+const unitProject = (name: string, include: string[], { isolate, order }: { isolate: boolean; order: number }) => ({
   resolve,
-  test: { name, include, setupFiles, isolate, maxWorkers: UNIT_WORKERS, testTimeout: 30_000, hookTimeout: 30_000 },
+  test: {
+    ...{ name, include, setupFiles, isolate },
+    sequence: { groupOrder: order },
+    maxWorkers: UNIT_WORKERS,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
 });
 
 /** Tests with the real engine: groups one after the other, and in one as many files at the same time as `workers` says. */
-const engineProject = (name: string, group: { order: number; workers: number }) => ({
+const engineProject = (name: string, include: string[], group: { order: number; workers: number }) => ({
   resolve,
   test: {
-    name,
-    include: [`test/${name}/**/*.test.ts`],
+    ...{ name, include },
     globalSetup: ["test/engine/setup.ts"],
     setupFiles,
     sequence: { groupOrder: group.order },
@@ -48,23 +53,27 @@ const engineProject = (name: string, group: { order: number; workers: number }) 
   },
 });
 
+const inEngine = (files: readonly string[]) => files.map((file) => `test/engine/${file}`);
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/summary.ts"],
     sequence: { sequencer: EngineOrder },
     projects: [
+      // Alone: some are processes that look like an engine, and the host's tests look for engines.
+      unitProject("unit-mocked", unitFiles.filter(replacesModules), { isolate: true, order: 0 }),
       unitProject(
         "unit",
         unitFiles.filter((file) => !replacesModules(file)),
-        { isolate: false },
+        { isolate: false, order: 1 },
       ),
-      unitProject("unit-mocked", unitFiles.filter(replacesModules), { isolate: true }),
       // They stop the engine that all others call, and half of their time is waiting: beside those that need none.
-      engineProject("host", { order: 0, workers: UNIT_WORKERS }),
+      engineProject("host", ["test/host/*.test.ts"], { order: 1, workers: UNIT_WORKERS }),
       // Two files: while one waits for a rollout, the other has the machine.
-      engineProject("engine", { order: 1, workers: 2 }),
+      engineProject("engine", inEngine(withNodes), { order: 2, workers: 2 }),
+      engineProject("engine-ci", inEngine(besideCi), { order: 3, workers: 2 }),
       // Flux, Flagger, git and two environments on nodes of their own: too long for every run.
-      engineProject("platform", { order: 2, workers: 1 }),
+      engineProject("platform", ["test/platform/*.test.ts"], { order: 4, workers: 1 }),
     ],
   },
 });

@@ -1,18 +1,13 @@
 // The workflows as act runs them: which jobs an event starts, what they get from expressions, and what a failed one keeps from
 // starting. What needs AWS or GitHub fails there, as it must.
-import { beforeAll, describe, expect, it } from "vitest";
-import { act, actIsThere, buildAct } from "./act.js";
+import { describe, expect, it } from "vitest";
+import { act, actIsThere } from "./act.js";
 import { terraformIsThere } from "./providers.js";
 
 const ROLE = "arn:aws:iam::123456789012:role/helloworld-deploy-dev";
 const secrets = { AWS_ROLE_ARN: ROLE, GHCR_PAT: "ghp_not-a-real-token", GITHUB_TOKEN: "ghs_not-a-real-token" };
 
 describe.skipIf(!actIsThere()).concurrent("by act", () => {
-  beforeAll(() => {
-    console.error("Building act, which runs the workflows, where that has not been done yet.");
-    buildAct();
-  });
-
   it("a pull request is checked, and its summary has the table", async () => {
     const { jobs, summary, exitCode } = await act({
       ...{ event: "pull_request", workflow: "pull-request.yml", job: "check" },

@@ -2,22 +2,36 @@
 // on a copy of the repository. The runner is this host; a checkout is the copy.
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { goEnvironment } from "../../embedded/src/go.js";
 import { temporaryFolder } from "../unit/temporary.js";
 import { repository } from "./daggerw.js";
 
 const modules = join(repository, "test/act");
-const GITHUB = "damekarv/helloworld-infrastructure";
+/** Where the clone came from, and how, must not count: act would ask the checkout, and a path as its origin has no owner. */
+const CONTEXT = {
+  GITHUB_REPOSITORY: "damekarv/helloworld-infrastructure",
+  GITHUB_REF: "refs/heads/main",
+  SHA_REF: "5d2b0c3f8e7a6914b2c3d4e5f60718293a4b5c6d", // github.sha
+};
 
 /** Go, which builds act once, with what the embedded parts have compiled already. */
 function goSettings(): NodeJS.ProcessEnv {
   const env = goEnvironment();
-  return { ...env, GOFLAGS: `${env.GOFLAGS} -trimpath -gcflags=all=-dwarf=false`, NO_COLOR: "1" };
+  const plain = { NO_COLOR: "1", CLICOLOR_FORCE: "0" };
+  // act wants a home for its settings, and not every caller has one.
+  return {
+    ...env,
+    ...plain,
+    HOME: env.HOME || homedir(),
+    GOFLAGS: `${env.GOFLAGS} -trimpath -gcflags=all=-dwarf=false`,
+  };
 }
 
 /** Builds act, where that has not been done yet: some minutes. */
 export function buildAct(): void {
+  console.error("Building act, which runs the workflows, where that has not been done yet.");
   execFileSync("go", ["-C", modules, "tool", "act", "--version"], { env: goSettings(), stdio: "inherit" });
 }
 
@@ -52,8 +66,7 @@ export interface ActOptions {
 /** Runs a workflow to its end. */
 export async function act(options: ActOptions): Promise<ActRun> {
   const { event, workflow, job, inputs = {}, payload, secrets = {} } = options;
-  // Where the clone came from must not count: act reads github.repository_owner from origin, and a path has none.
-  const env = { GITHUB_REPOSITORY: GITHUB, ...options.env };
+  const env = { ...CONTEXT, ...options.env };
   const folder = temporaryFolder();
   // act 0.2.89 refuses `queue`, which is newer.
   const workflowFile = join(folder, workflow);

@@ -9,9 +9,16 @@ import { repository } from "./daggerw.js";
 /** By a file's path, what becomes of its text: another one, or none (the file is removed); a new file's text is "". */
 export type Changes = Record<string, (text: string) => string | undefined>;
 
+/** What git says of the repository, whoever owns it and whatever its caller has set, as in a hook of another one. */
+export function gitSays(...args: string[]): string {
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
+  const options = { cwd: repository, encoding: "utf8", env: Object.fromEntries(others) } as const;
+  return execFileSync("git", ["-c", "safe.directory=*", ...args], options);
+}
+
 /** The repository's files that are of use in a copy. */
 const sourceFiles = () =>
-  execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: repository, encoding: "utf8" })
+  gitSays("ls-files", "-co", "--exclude-standard")
     .split("\n")
     .filter((name) =>
       /^(appManifests|clusters|terraform|\.github|test\/app|pipeline\/node|embedded\/engine|daggerw|\.ci)/.test(name),

@@ -1,9 +1,9 @@
 // Ctrl-C in the middle of a call: nothing of it goes on, and nothing is left half done.
-import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { cacheFolder } from "../../wrapper/cache.js";
 import { decide } from "../../wrapper/decide.js";
+import { gitSays } from "./copyWith.js";
 import { call, type Running, repository, start } from "./daggerw.js";
 import { keepsProdFile } from "./prodFile.js";
 
@@ -42,7 +42,7 @@ async function startWithNode(attempts = 5): Promise<{ running: Running; nodes: s
 }
 
 it("ends test-chart with 130 on Ctrl-C, and its node with it, leaves the repository as it was, and runs again", async () => {
-  const before = execFileSync("git", ["status", "--porcelain"], { cwd: repository, encoding: "utf8" });
+  const before = gitSays("status", "--porcelain");
   const { running, nodes } = await startWithNode();
   if (embedded) expect(nodes).toHaveLength(1);
   running.signal("SIGINT");
@@ -50,6 +50,6 @@ it("ends test-chart with 130 on Ctrl-C, and its node with it, leaves the reposit
   expect(exitCode).toBe(130);
   const goOn = () => apiServers().filter((id) => nodes.includes(id));
   await expect.poll(goOn, { timeout: 60_000 }).toEqual([]);
-  expect(execFileSync("git", ["status", "--porcelain"], { cwd: repository, encoding: "utf8" })).toBe(before);
+  expect(gitSays("status", "--porcelain")).toBe(before);
   expect(await call("test-chart", "--tag", "v0.2.0")).toMatchObject({ exitCode: 0 });
 });

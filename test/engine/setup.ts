@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { actIsThere, buildAct } from "./act.js";
 import { repository } from "./daggerw.js";
 
 declare module "vitest" {
@@ -22,6 +23,8 @@ export default function setup(project: TestProject) {
       cwd: repository,
       stdio: ["ignore", "inherit", "inherit"],
     });
+  // It would take the processors from the tests beside its own.
+  if (project.name === "engine-ci" && actIsThere()) buildAct();
 }
 
 /** What a kubelet sets, and is the whole machine's; without those that this kernel does not show. */

@@ -13,17 +13,19 @@ import { temporaryFolder } from "../unit/temporary.js";
 
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8", maxBuffer: 1e9 });
 
+const cacheOf = (...names: string[]) => join(cacheFolder(process.env), ...names);
+
 /** Every file below /etc and /usr with what would show a change, the mounts, and the name servers. */
 function host() {
-  const files = run("find", "/etc", "/usr", "-printf", "%p %y %s %m %T@ %l\n");
+  // The clone and the cache folder may lie below /usr, and both change.
+  const own = [repository, cacheOf()].flatMap((folder) => ["-path", folder, "-prune", "-o"]);
+  const files = run("find", "/etc", "/usr", ...own, "-printf", "%p %y %s %m %T@ %l\n");
   return {
     files: files.split("\n").sort(),
     mounts: readFileSync("/proc/self/mounts", "utf8").split("\n"),
     resolver: existsSync("/etc/resolv.conf") ? readFileSync("/etc/resolv.conf", "utf8") : "",
   };
 }
-
-const cacheOf = (...names: string[]) => join(cacheFolder(process.env), ...names);
 
 /** The kernel's network: interfaces by name, whether it forwards, and the rules of its packet filter. */
 function network() {
@@ -34,15 +36,28 @@ function network() {
   return {
     interfaces: devices.map((line) => line.split(":")[0]?.trim()),
     forwarding: readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8"),
-    rules: rules.split("\n").flatMap((line) => line.match(/^(?:-A .*|:\S+)/)?.[0] ?? []),
+    // Without the kernel's own chains that let pass: the first engine since the machine's start makes these, and they stay.
+    rules: rules.split("\n").flatMap((line) => line.match(/^(?:-A .*|:(?!\S+ ACCEPT)\S+)/)?.[0] ?? []),
   };
+}
+
+/** A process as /proc shows it: not every host has `ps`. */
+function processOf(name: string) {
+  try {
+    const args = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+    // After the command's name, which may hold anything: the state, and the parent.
+    const [, parent] = / \S (\d+) [^)]*$/.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? [];
+    return [{ pid: Number(name), parent: Number(parent), args }];
+  } catch {
+    return []; // it has ended meanwhile
+  }
 }
 
 /** A process and all below it. */
 function treeOf(root: number) {
-  const all = [...run("ps", "-eo", "pid=,ppid=,args=").matchAll(/^ *(\d+) +(\d+) (.*)$/gm)].map(
-    ([, pid, parent, args = ""]) => ({ pid: Number(pid), parent: Number(parent), args }),
-  );
+  const all = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap(processOf);
   const below = (pid: number): typeof all => [
     ...all.filter((one) => one.pid === pid),
     ...all.filter(({ parent }) => parent === pid).flatMap((child) => below(child.pid)),

@@ -10,6 +10,7 @@ test.runIf(existsSync("/usr/share/keyrings/debian-archive-keyring.gpg"))(
   "packages' scripts have a temporary folder, which the caller's is not: they run in another root",
   async () => {
     vi.stubEnv("DAGGERW_CACHE", temporaryFolder());
+    vi.stubEnv("DAGGERW_DEBIAN_ARCHIVE", "http://mirror.example/debian"); // this host may have none
     vi.stubEnv("TMPDIR", "/scratch/only/of/this/host");
     expect((await aptEnvironment()).TMPDIR).toBe("/tmp");
   },

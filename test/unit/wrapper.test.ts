@@ -533,7 +533,7 @@ describe("a fresh clone", () => {
     command(
       "npm",
       `echo "$$ $*" >> "$HOME/npm.log"; while [ -n "$NPM_WAITS" ] && [ ! -e "$HOME/go-on" ]; do sleep 0.05; done; [ -z "$NPM_FAILS" ] || exit 3
-       rm -rf node_modules; mkdir node_modules; ln -s ${sources.join(" ")} node_modules/; echo "$$ end" >> "$HOME/npm.log"`,
+       rm -rf node_modules; mkdir node_modules; ln -s ${sources.map((source) => `"${source}"`).join(" ")} node_modules/; echo "$$ end" >> "$HOME/npm.log"`,
     );
   });
   afterEach(() => {
