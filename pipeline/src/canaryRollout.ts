@@ -1,6 +1,7 @@
 import { type CanaryView, isPassedOver, judgeCanary } from "./canaryLink.js";
 import { defaultReleasePatience, type Trouble, withPods } from "./fluxLinks.js";
 import type { Canary } from "./fluxObjects.js";
+import { AnalysedPods } from "./podEvidence.js";
 import type { ReleaseApi } from "./releaseChain.js";
 import type { V1Deployment } from "./rollout.js";
 import { lookAtRollout, pollUntil, RolloutFailure } from "./rollout.js";
@@ -35,10 +36,11 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
   const since = clock.now();
   const end = since + timeoutSeconds * 1000;
   let last = { text: "", state: "", since };
-  let unready: readonly string[] = [];
+  const pods = new AnalysedPods();
   let worry: { readonly what: string; readonly since: number } | undefined;
   const poll = async () => {
     const { canary, view, state } = await look(api, options);
+    if (canary) await pods.look(api, canary, view.target);
     const now = clock.now();
     const unchangedSince = state === last.state ? last.since : now;
     const seen = { ...view, unchangedSeconds: (now - unchangedSince) / 1000 };
@@ -54,9 +56,8 @@ export async function waitForCanary(api: ReleaseApi, options: CanaryOptions): Pr
     if (arrived) return (await lookAtRollout(api, { ...primaryOf(options), since })).result && true;
     if (trouble?.what !== worry?.what) worry = trouble && { what: trouble.what, since: now };
     if (trouble && worry && now - worry.since >= trouble.bearableSeconds * 1000)
-      throw failure(withPods(trouble, unready));
-    const pods = await lookAtRollout(api, { namespace, deployment: name, since, clock });
-    unready = pods.unready ?? unready;
+      throw failure(withPods(trouble, pods.evidence()));
+    pods.note((await lookAtRollout(api, { namespace, deployment: name, since, clock })).unready);
     return undefined;
   };
   const timeout = () =>

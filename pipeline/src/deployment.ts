@@ -11,10 +11,11 @@ import { analysisSeconds, askForAnalysis } from "./flagger.js";
 import { refuseOthersCluster } from "./flux.js";
 import { type Canary, type HelmRelease, helmReleaseOf } from "./fluxObjects.js";
 import { type Cluster, connect } from "./kubernetes.js";
+import { diagnosePods } from "./podEvidence.js";
 import { type AppRegistry, pullLogin } from "./registry.js";
 import { isAnalysed } from "./release.js";
 import { releaseOf } from "./releaseFile.js";
-import { diagnosePods, type RolloutResult, waitForRollout } from "./rollout.js";
+import { type RolloutResult, waitForRollout } from "./rollout.js";
 import type { Log } from "./steps.js";
 import { readYaml } from "./yamlFile.js";
 

@@ -1,6 +1,7 @@
 import type { EnvironmentEntry } from "./environments.js";
 import type { Cluster } from "./kubernetes.js";
-import { formatLoad, LoadProbe, requireHttp } from "./probe.js";
+import { podEvidence } from "./podEvidence.js";
+import { formatLoad, LoadProbe, ProbeFailure, requireHttp } from "./probe.js";
 import { type Log, realClock } from "./steps.js";
 
 /** The port that the application's Services and pods serve on. */
@@ -14,7 +15,7 @@ const SLOW_AFTER_MS = 2000;
  * that answers.
  *
  * @returns a line that says what was checked
- * @throws ProbeFailure saying what is wrong with the answer
+ * @throws ProbeFailure saying what is wrong with the answer, with state, events and last log lines of the pods
  */
 export async function endToEnd(api: Cluster, environment: EnvironmentEntry, tag: string, log: Log): Promise<string> {
   const forward = await api.portForward(environment.namespace, `${environment.helmRelease}-primary`, APP_PORT, { log });
@@ -27,6 +28,9 @@ export async function endToEnd(api: Cluster, environment: EnvironmentEntry, tag:
       slowAfterMs: SLOW_AFTER_MS,
     });
     return `HTTP ${status} from ${tag} in ${Math.round(ms)} ms on port ${APP_PORT}`;
+  } catch (error) {
+    if (!(error instanceof ProbeFailure)) throw error;
+    throw new ProbeFailure(error.result, await podEvidence(api, environment.namespace, forward.selector));
   } finally {
     await forward.close();
   }
@@ -36,7 +40,7 @@ export async function endToEnd(api: Cluster, environment: EnvironmentEntry, tag:
  * Sends requests to the application while `work` runs, and for a moment after it. Where nothing answers yet, it only works.
  *
  * @returns what `work` returned, and a line on the requests
- * @throws Error when a request failed, with the first reasons
+ * @throws Error when a request failed, with the first reasons, and what the pods say that serve now
  */
 export async function underLoad<T>(
   api: Cluster,
@@ -58,7 +62,10 @@ export async function underLoad<T>(
   await forward.close();
   // Why the upgrade failed says more than what the requests saw of it.
   if ("error" in outcome) throw outcome.error;
-  if (summary.failed > 0) throw new Error(`Requests failed during the upgrade: ${formatLoad(summary)}`);
+  if (summary.failed > 0) {
+    const evidence = await podEvidence(api, environment.namespace, forward.selector);
+    throw new Error([`Requests failed during the upgrade: ${formatLoad(summary)}`, ...evidence].join("\n"));
+  }
   return { value: outcome.value, summary: formatLoad(summary) };
 }
 

@@ -58,10 +58,10 @@ export interface Trouble {
 /** Whether a trouble was seen so often that it is final, however long it may be borne. */
 export const isSeenEnough = ({ results }: Trouble) => results !== undefined && results.seen >= results.enough;
 
-/** The trouble of a version with what its pods that did not get ready said last. */
-export const withPods = (trouble: Trouble, unready: readonly string[]): Trouble => ({
+/** The trouble of a version with what its pods said. */
+export const withPods = (trouble: Trouble, said: readonly string[]): Trouble => ({
   ...trouble,
-  evidence: [...(trouble.evidence ?? []), ...unready],
+  evidence: [...(trouble.evidence ?? []), ...said],
 });
 
 /** Where one link of the chain stands. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod, V1Service } from "@kubernetes/client-node";
 import { ClusterError, firstLine } from "./clusterErrors.js";
 import { isReady } from "./diagnosis.js";
-import { selectorText } from "./rollout.js";
+import { selectorText } from "./labelSelector.js";
 import type { Log } from "./steps.js";
 
 /** How often a connection tries another pod when the one it chose has just gone. */
@@ -15,6 +15,8 @@ export interface Forwarding {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   readonly port: number;
+  /** The labels of the pods behind the Service, as the API takes them. */
+  readonly selector: string;
   close(): Promise<void>;
 }
 
@@ -36,7 +38,7 @@ export type Dial = (backend: Backend, socket: Socket, onError: (text: string) =>
 /** The ready pods behind a Service, one after the other. */
 export class Backends {
   private turn = 0;
-  private readonly selector: string;
+  readonly selector: string;
   private readonly name: string;
   private readonly targetPort: number | string;
   private readonly list: (selector: string) => Promise<V1Pod[]>;
@@ -100,6 +102,7 @@ export async function listen(backends: Backends, dial: Dial, localPort: number, 
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    selector: backends.selector,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

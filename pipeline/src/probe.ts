@@ -49,8 +49,9 @@ export interface HttpResult {
 export class ProbeFailure extends Error {
   override name = "ProbeFailure";
   readonly result: HttpResult;
-  constructor(result: HttpResult) {
-    super(result.message);
+  /** @param evidence lines of who answered */
+  constructor(result: HttpResult, evidence: readonly string[] = []) {
+    super([result.message, ...evidence].join("\n"));
     this.result = result;
   }
 }

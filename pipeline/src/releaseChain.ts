@@ -30,10 +30,10 @@ import {
   wantedTag,
 } from "./fluxObjects.js";
 import type { ClusterObject, ObjectReference } from "./kubernetes.js";
+import { AnalysedPods, diagnosePods } from "./podEvidence.js";
 import { withoutGitEnd } from "./repositoryUrl.js";
 import {
   type CoreV1Event,
-  diagnosePods,
   lookAtRollout,
   pollUntil,
   type RolloutApi,
@@ -196,8 +196,8 @@ class Chain {
   private podsBefore: string | undefined;
   /** Whether Flagger has been asked for an analysis, or can't be. */
   private hasAsked = false;
-  /** What the pods of the wanted version that were not ready said last. */
-  private unready: readonly string[] = [];
+  /** What the pods of the wanted version said, which Flagger may end. */
+  private readonly pods = new AnalysedPods();
   /** Whether commits that Flux has fetched hold the wanted one. */
   private readonly judged = new Map<string, boolean>();
   /** How often git did not tell that, and when last. */
@@ -417,11 +417,12 @@ class Chain {
         released: millisecondsOf(release?.status?.history?.[0]?.lastDeployed),
         unchangedSeconds: unchangedSeconds ?? this.lasting("Canary", state),
       };
+      await this.pods.look(this.api, canary, target);
       const isAsked = await this.insistOnAnalysis(canary, view);
       if (primary && /^(Promoting|Finalising|Initializing)$/.test(phase ?? ""))
         standings.push(await this.judgePrimary(primary));
       const { trouble, ...standing } = judgeCanary(canary, isAsked ? { ...view, unchangedSeconds: 0 } : view);
-      standings.push({ ...standing, ...(trouble && { trouble: withPods(trouble, this.unready) }) });
+      standings.push({ ...standing, ...(trouble && { trouble: withPods(trouble, this.pods.evidence()) }) });
     }
     const failed = this.standings.at(-1);
     const isTest = failed?.link === "HelmRelease" && /test failed/i.test(failed.trouble?.cause ?? "");
@@ -460,7 +461,7 @@ class Chain {
         ...(podPatience && { patience: podPatience }),
         ...(clock && { clock }),
       });
-      if (name === this.deployment) this.unready = unready ?? this.unready;
+      if (name === this.deployment) this.pods.note(unready);
       const isIdle = result !== undefined && deployment.spec?.replicas === 0;
       const where = isIdle ? `has no replicas${isFlaggers ? ": Flagger has scaled it down" : ""}` : standing;
       return { ...base, arrived: result !== undefined, text: `${running ?? "?"}: ${where}` };

@@ -1,4 +1,4 @@
-import type { CoreV1Event, V1Deployment, V1LabelSelector, V1Pod, V1ReplicaSet } from "@kubernetes/client-node";
+import type { CoreV1Event, V1Deployment, V1Pod, V1ReplicaSet } from "@kubernetes/client-node";
 import { SILENCE_MS } from "./clusterErrors.js";
 import {
   type Diagnosis,
@@ -11,8 +11,9 @@ import {
   type LogSource,
   type Patience,
   podState,
-  withLog,
 } from "./diagnosis.js";
+import { selectorText } from "./labelSelector.js";
+import { addLog } from "./podEvidence.js";
 import { type Clock, type Log, realClock } from "./steps.js";
 import { toWaitLonger } from "./timeout.js";
 
@@ -69,7 +70,6 @@ export class RolloutFailure extends Error {
 const POLL_MILLISECONDS = 500;
 /** A cluster that lets calls run into their time limit, each as long as its silence may be, is asked so often at least. */
 const TOLERATED_FAILURES = 5;
-const LOG_LINES = 20;
 
 /**
  * Waits until a Deployment's newest version is out, by the rules of `kubectl rollout status` (kubectl
@@ -132,23 +132,6 @@ export async function pollUntil<T>(
     }
     if (isLate()) throw await timeout();
   }
-}
-
-/**
- * Looks once at the pods that match a selector, whoever made them (Helm's hooks and tests too), and says why one of
- * them can't come good, with its log; nothing when they are well or may still become so.
- */
-export async function diagnosePods(
-  api: RolloutApi,
-  options: { namespace: string; selector: string; patience?: Partial<Patience>; clock?: Clock },
-): Promise<Diagnosis | undefined> {
-  const [pods, events] = await Promise.all([
-    api.listPods(options.namespace, options.selector),
-    api.listEvents(options.namespace),
-  ]);
-  const now = new Date((options.clock ?? realClock).now());
-  const diagnosis = diagnose({ pods, events, now, ...(options.patience && { patience: options.patience }) });
-  return diagnosis && addLog(api, diagnosis);
 }
 
 interface Snapshot {
@@ -307,18 +290,6 @@ class Rollout {
   }
 }
 
-/** A log that can't be read must not hide the failure it was wanted for. */
-async function addLog(api: RolloutApi, diagnosis: Diagnosis): Promise<Diagnosis> {
-  const source = diagnosis.logSource;
-  if (!source) return diagnosis;
-  const read = (previous: boolean) => api.podLog({ ...source, previous }, LOG_LINES);
-  try {
-    return withLog(diagnosis, await read(source.previous).catch(() => read(!source.previous)));
-  } catch (error) {
-    return withLog(diagnosis, `(no log: ${error instanceof Error ? error.message : String(error)})`);
-  }
-}
-
 /** What a Deployment still waits for, or nothing when it is out. */
 function waitingFor({ deployment, oldPods }: Snapshot, untilOldPodsAreGone: boolean): string | undefined {
   if (!isObserved(deployment)) return "waiting for the controller to see the new spec";
@@ -347,17 +318,6 @@ function revision(object: V1Deployment | V1ReplicaSet): string | undefined {
 
 function isOwnedBy(object: V1Pod | V1ReplicaSet, owner: V1Deployment | V1ReplicaSet): boolean {
   return object.metadata?.ownerReferences?.some(({ uid }) => uid === owner.metadata?.uid) ?? false;
-}
-
-/** A label selector as the API's query parameter takes it. */
-export function selectorText(selector: V1LabelSelector | undefined): string {
-  const labels = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    if (operator === "Exists") return key;
-    if (operator === "DoesNotExist") return `!${key}`;
-    return `${key} ${operator === "NotIn" ? "notin" : "in"} (${values.join(",")})`;
-  });
-  return [...labels, ...expressions].join(",");
 }
 
 function isTransient(error: unknown): boolean {

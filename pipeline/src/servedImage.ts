@@ -1,8 +1,9 @@
 import { hasFailed } from "./diagnosis.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { imageTag } from "./fluxObjects.js";
+import { selectorText } from "./labelSelector.js";
 import { lookAtRelease, type ReleaseApi } from "./releaseChain.js";
-import { selectorText, type V1Pod } from "./rollout.js";
+import type { V1Pod } from "./rollout.js";
 import { servingOf } from "./status.js";
 
 /** What passed, as the registry has it. */

@@ -12,9 +12,10 @@ import {
   timeOf,
   wantedTag,
 } from "./fluxObjects.js";
+import { selectorText } from "./labelSelector.js";
 import { lookAtRelease, type ReleaseApi, type Snapshot } from "./releaseChain.js";
 import { cell, markdownTable } from "./report.js";
-import { type CoreV1Event, selectorText, type V1Deployment, type V1Pod } from "./rollout.js";
+import type { CoreV1Event, V1Deployment, V1Pod } from "./rollout.js";
 import { type Clock, realClock } from "./steps.js";
 
 /** What `status` is asked about. */

@@ -2,9 +2,10 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { underLoad } from "../../pipeline/src/endToEnd.js";
+import { endToEnd, underLoad } from "../../pipeline/src/endToEnd.js";
 import { environment } from "../../pipeline/src/environments.js";
 import type { Cluster } from "../../pipeline/src/kubernetes.js";
+import { readyPod } from "../fixtures/kubernetes.js";
 
 let server: Server;
 let status: number;
@@ -15,8 +16,14 @@ beforeEach(async () => {
   server = createServer((_, response) => void response.writeHead(status).end("helloworld v0.2.0\n"));
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address() as AddressInfo;
-  const forward = { url: `http://127.0.0.1:${port}`, port, close: async () => undefined };
-  api = { portForward: async () => forward } as unknown as Cluster;
+  const forward = { url: `http://127.0.0.1:${port}`, port, selector: "a=b", close: async () => undefined };
+  api = {
+    portForward: async () => forward,
+    listPods: async (_: string, selector: string) =>
+      selector === "a=b" ? [readyPod("helloworld-new-1", "set-new")] : [],
+    listEvents: async () => [],
+    podLog: async () => "no database\n",
+  } as unknown as Cluster;
 });
 afterEach(() => {
   server.closeAllConnections();
@@ -41,7 +48,16 @@ it("an upgrade during which a request fails does not pass, however well it ends"
     return "out";
   });
   await expect(upgrade).rejects.toThrow(
-    /^Requests failed during the upgrade: \d+ requests in .* [1-9]\d* failed.*502/s,
+    /^Requests failed during the upgrade: \d+ requests in .* [1-9]\d* failed.*502.*\npod helloworld-new-1: Running\n.*no database$/s,
+  );
+});
+
+it("a wrong answer comes with what the pods say", async () => {
+  const check = () => endToEnd(api, environment("dev"), "v0.2.0", () => undefined);
+  expect(await check()).toMatch(/^HTTP 200 from v0\.2\.0 in \d+ ms on port 8080$/);
+  status = 500;
+  await expect(check()).rejects.toThrow(
+    /answer.*500.*\npod helloworld-new-1: Running\n.*Last log lines of helloworld-new-1\/app:\n {2}no database$/s,
   );
 });
 

@@ -312,6 +312,32 @@ describe("with Flagger", () => {
       expect(message).toContain("Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503");
     });
 
+    it("comes with state, events and log of those that were ready when a check failed", async () => {
+      const pods = [readyPod("helloworld-new-1", "set-new")];
+      const started = event("Started", "Started container app", { type: "Normal" });
+      const wrong = { ...analysing(0), canary: canary({ phase: "Progressing", applied: "hash-2", failedChecks: 1 }) };
+      const said = { ...wrong, pods, events: [started], log: "GET / 500: no database\n" };
+      const { message } = await failureOf({
+        0: READY_CANARY_OLD,
+        5: starting,
+        10: said,
+        25: { ...failed, log: "later" },
+      });
+      expect(message).toContain("pod helloworld-new-1: Running");
+      expect(message).toContain("container app: running, ready");
+      expect(message).toContain("Normal Started: Started container app");
+      expect(message).toMatch(/Last log lines of helloworld-new-1\/app:\n +GET \/ 500: no database/);
+      expect(message).not.toContain("later");
+    });
+
+    it("comes without what was said before an analysis that began anew", async () => {
+      const pods = [readyPod("helloworld-new-1", "set-new")];
+      const wrong = canary({ phase: "Progressing", applied: "hash-2", failedChecks: 1 });
+      const first = { ...analysing(0), canary: wrong, pods, log: "of the first" };
+      const { message } = await failureOf({ 0: READY_CANARY_OLD, 10: first, 20: analysing(0), 25: failed });
+      expect(message).not.toContain("of the first");
+    });
+
     it("comes without their start, where they did", async () => {
       const { message } = await failureOf({ 0: READY_CANARY_OLD, 5: starting, 10: analysing(0), 25: failed });
       expect(message).toContain("Flagger's analysis of v0.2.0 failed");

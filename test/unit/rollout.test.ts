@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
   type CoreV1Event,
-  diagnosePods,
   type RolloutApi,
   RolloutFailure,
   type RolloutOptions,
-  selectorText,
   type V1Pod,
   type V1ReplicaSet,
   waitForRollout,
@@ -17,7 +15,6 @@ import {
   type DeploymentOptions,
   deployment,
   event,
-  exited,
   IMAGE,
   NAMESPACE,
   pod,
@@ -276,45 +273,5 @@ describe("waitForRollout", () => {
     const { api, options, seconds } = cluster({ 0: { error: gone } });
     await expect(waitForRollout(api, options)).rejects.toBe(gone);
     expect(seconds()).toBe(0);
-  });
-});
-
-describe("diagnosePods", () => {
-  const hook = (exitCode: number) =>
-    pod({
-      phase: exitCode === 0 ? "Succeeded" : "Failed",
-      container: { state: { terminated: exited(exitCode) } },
-      spec: { restartPolicy: "Never", containers: [] },
-      metadata: { annotations: { "helm.sh/hook": "test" }, namespace: NAMESPACE, name: "helloworld-test" },
-    });
-
-  it("says why a Helm test failed, with its log", async () => {
-    const { api, options, asked } = cluster({ 0: { pods: [hook(7)], log: "connection refused\n" } });
-    const { clock } = options;
-    const found = await diagnosePods(api, { namespace: NAMESPACE, selector: "a=b", ...(clock && { clock }) });
-    expect(found).toMatchObject({ what: "The container app exited with code 7", log: ["connection refused"] });
-    expect(asked).toEqual(["a=b", "log"]);
-  });
-
-  it("finds nothing in pods that are well", async () => {
-    const { api } = cluster({ 0: { pods: [hook(0), readyPod("a", "set-new")] } });
-    expect(await diagnosePods(api, { namespace: NAMESPACE, selector: "" })).toBeUndefined();
-  });
-});
-
-describe("selectorText", () => {
-  it("writes labels and expressions as the API takes them", () => {
-    expect(selectorText(undefined)).toBe("");
-    expect(
-      selectorText({
-        matchLabels: { app: "a", tier: "b" },
-        matchExpressions: [
-          { key: "x", operator: "In", values: ["1", "2"] },
-          { key: "y", operator: "NotIn", values: ["3"] },
-          { key: "z", operator: "Exists" },
-          { key: "w", operator: "DoesNotExist" },
-        ],
-      }),
-    ).toBe("app=a,tier=b,x in (1,2),y notin (3),z,!w");
   });
 });
