@@ -8,14 +8,20 @@ export const withNodes = [
   "scenarios.test.ts",
   "cluster.test.ts",
   "interrupt.test.ts",
-  "check.test.ts",
 ];
 
 /**
  * `ci` has two nodes at the same time: with a third beside them two processors starve, and requests fail that must not. So it begins when
  * all with nodes are through, and what runs beside it has none.
  */
-export const besideCi = ["ci.test.ts", "registry.test.ts", "act.test.ts", "workflows.test.ts", "functions.test.ts"];
+export const besideCi = [
+  "ci.test.ts",
+  "check.test.ts",
+  "registry.test.ts",
+  "act.test.ts",
+  "workflows.test.ts",
+  "functions.test.ts",
+];
 
 const order = [...withNodes, ...besideCi];
 

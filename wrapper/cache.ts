@@ -1,4 +1,14 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  accessSync,
+  appendFileSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "./types.js";
@@ -16,12 +26,22 @@ const accepted = new Set<string>();
 export function ownFolder(cache: string): string {
   mkdirSync(dirname(cache), { recursive: true });
   mkdirSync(cache, { recursive: true, mode: 0o700 });
-  if (!accepted.has(cache)) refuseOthers(cache);
+  if (!accepted.has(cache)) {
+    takeFromGroup(cache);
+    refuseOthers(cache);
+  }
   accepted.add(cache);
   return cache;
 }
 
-/** One that others can write to may hold any programs. What root has made can be used by all, as in a machine's image. */
+/** One of the time before, of somebody whose umask lets the group write: it is that user's own, as Debian and Fedora make it. */
+function takeFromGroup(cache: string): void {
+  const { uid, gid, mode } = statSync(cache);
+  const isPrivate = uid === process.getuid?.() && gid === uid && uid !== 0;
+  if (isPrivate && (mode & 0o022) === 0o020 && existsSync(noteIn(cache))) chmodSync(cache, 0o700);
+}
+
+/** One that others can write to may hold any programs. What root has made is used by all that may read it, as in a machine's image. */
 function refuseOthers(cache: string): void {
   const { uid, mode } = statSync(cache);
   const own = process.getuid?.();
@@ -32,6 +52,12 @@ function refuseOthers(cache: string): void {
         "Point DAGGERW_CACHE to a folder of your own, or to one that is not there yet: it is made for you alone.",
     );
   }
+  if (uid !== own && !isReadable(cache)) {
+    throw new UserError(
+      `The cache folder ${cache} is root's alone (mode ${(mode & 0o7777).toString(8)}): whoever makes it for others makes it ` +
+        `beforehand, for all to read.\nAs root: chmod 755 ${cache}\nOr point DAGGERW_CACHE to a folder of your own.`,
+    );
+  }
   if (mode & 0o022) {
     throw new UserError(
       `Others can write to the cache folder ${cache} (mode ${(mode & 0o7777).toString(8)}), and so change the programs that ` +
@@ -39,6 +65,15 @@ function refuseOthers(cache: string): void {
         `If it is daggerw's alone, and you trust what is in it: chmod 700 ${cache}\n` +
         `Else point DAGGERW_CACHE to a folder that is not there yet, such as ${join(cache, "daggerw")}: it is made for you alone.`,
     );
+  }
+}
+
+function isReadable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -187,7 +187,7 @@ that finds the primary Ready.
 {{- end -}}
 {{- $attempts := include "helloworld.testAttempts" $ | int -}}
 {{- $seconds := include "helloworld.testSeconds" $ | int -}}
-{{- if and $.Values.tests.enabled (gt $attempts $seconds) -}}
+{{- if and (include "helloworld.isTested" $) (gt $attempts $seconds) -}}
 {{- fail (printf "canary.interval (%s) must not be longer than %ds with tests.enabled: the test of an installation waits three intervals and half a minute for the Service that Flagger makes, and Flux' 5m leave it %ds; shorten canary.interval, or switch the test off" .interval (div (sub $seconds 30) 3) $seconds) -}}
 {{- end -}}
 {{- end -}}
@@ -250,7 +250,8 @@ that finds the primary Ready.
 {{- $named := .allowedNamespaces | default list -}}
 {{- $allowed := prepend $named $.Release.Namespace -}}
 {{- $prometheus := include "helloworld.prometheusNamespace" $ -}}
-{{- if and $canary.enabled $canary.metrics.enabled (not ($prometheus | empty | ternary $named (has $prometheus $allowed))) -}}
+{{- if and $canary.enabled $canary.metrics.enabled (not (or $named (eq $prometheus $.Release.Namespace))) -}}
+{{- /* Whether a namespace that is named is the right one can't be told: who scrapes need not be whom Flagger asks. */}}
 {{- fail (printf "networkPolicy.enabled lets in only pods of %s, so the Prometheus of canary.metrics.prometheusAddress (%s) could not scrape the pods: add its namespace to networkPolicy.allowedNamespaces, or its addresses to networkPolicy.allowedCIDRs" (join ", " $allowed) $canary.metrics.prometheusAddress) -}}
 {{- end -}}
 {{- if and $canary.enabled (ne $canary.provider "kubernetes") -}}

@@ -2,7 +2,6 @@ import type { Container, Directory, File } from "@dagger.io/dagger";
 import { missingIn } from "./adoption.js";
 import type { AwsSession } from "./aws.js";
 import { exec, type Outcome } from "./exec.js";
-import { PLAN_FILE } from "./plan.js";
 import { isEmpty, summarizePlan } from "./planSummary.js";
 import type { Log } from "./steps.js";
 import {
@@ -15,6 +14,7 @@ import {
   stackContainer,
   stateBucket,
 } from "./terraform.js";
+import { PLAN_FILE } from "./terraformPlan.js";
 
 /** What an account is prepared with. */
 export interface BootstrapOptions {

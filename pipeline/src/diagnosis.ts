@@ -118,10 +118,14 @@ export function podState(pod: V1Pod): string[] {
   ];
 }
 
-/** Events in one line each, the newest last, at most eight. */
+/**
+ * Events in one line each, the newest last, at most eight. Most have whole seconds, and those of one second stay as the API lists
+ * them: by their names, which end in the time.
+ */
 export function eventLines(events: readonly CoreV1Event[]): string[] {
+  const second = (event: CoreV1Event) => Math.floor(eventTime(event) / 1000);
   return [...events]
-    .sort((a, b) => eventTime(a) - eventTime(b))
+    .sort((a, b) => second(a) - second(b))
     .slice(-EVENT_LINES)
     .map((event) => {
       const count = event.series?.count ?? event.count ?? 1;

@@ -15,7 +15,6 @@ import {
   type Service,
 } from "@dagger.io/dagger";
 import { openSampleRegistry } from "./app.js";
-import { applyPlan } from "./apply.js";
 import { type AwsAccess, type AwsSession, openAwsSession } from "./aws.js";
 import { bootstrap } from "./bootstrap.js";
 import { bump } from "./bump.js";
@@ -27,15 +26,12 @@ import { findClusterDrift, summarizeClusterDrift, withoutDrift } from "./cluster
 import { checkProtection } from "./deletionProtection.js";
 import { type Delivery, followedBy, type Published, promotionBranch, publishTag, remoteOf } from "./delivery.js";
 import { deploy, prepareNamespace, refuseFlux, targetOf } from "./deployment.js";
-import { checkConfirmation, destroyEnvironment } from "./destroy.js";
-import { failAsDrifted, findDrift } from "./drift.js";
 import { eksKubeconfigOf } from "./eks.js";
 import { endToEnd } from "./endToEnd.js";
 import { environment, infrastructureOf, promotionTarget, REGION, withReleaseFile } from "./environments.js";
 import { parseCommit, parseDigest, parseRun } from "./evidence.js";
 import { checkPull, renewPullSecret } from "./ghcrSecret.js";
 import { parseAuthor } from "./git.js";
-import { makePlan, type TerraformRun, variableArguments } from "./plan.js";
 import { promote } from "./promote.js";
 import { recordProof } from "./promotionProof.js";
 import { LOGIN_HOST } from "./pullSecret.js";
@@ -50,7 +46,11 @@ import { statusOf } from "./status.js";
 import { runSteps } from "./steps.js";
 import { parseTag } from "./tag.js";
 import { settingsOf } from "./terraform.js";
+import { applyPlan } from "./terraformApply.js";
 import { formatTerraform, validateTerraform } from "./terraformChecks.js";
+import { checkConfirmation, destroyEnvironment } from "./terraformDestroy.js";
+import { failAsDrifted, findDrift } from "./terraformDrift.js";
+import { makePlan, type TerraformRun, variableArguments } from "./terraformPlan.js";
 import { testChart } from "./testChart.js";
 import { testInfra } from "./testInfra.js";
 import { parseTimeout } from "./timeout.js";

@@ -2,7 +2,6 @@ import type { Directory, File, Secret } from "@dagger.io/dagger";
 import compare from "semver/functions/compare.js";
 import valid from "semver/functions/valid.js";
 import { sampleRegistry } from "./app.js";
-import { applyPlan } from "./apply.js";
 import type { AwsSession } from "./aws.js";
 import { type Delivery, followedBy, PIPELINE_AUTHOR, publishTag, trunkOf } from "./delivery.js";
 import { type Target, targetOf } from "./deployment.js";
@@ -15,7 +14,6 @@ import { GitError } from "./gitErrors.js";
 import { type BranchAhead, commitsAhead, mergeTo } from "./gitMerge.js";
 import { bringOut, drawnOut, followsGit, refuseSuspended, releaseTimeout, waitForTag } from "./gitopsRelease.js";
 import { type Cluster, warmUp } from "./kubernetes.js";
-import { doesNothing, type MadePlan, makePlan } from "./plan.js";
 import type { PlanJson } from "./planJson.js";
 import { lossesOf } from "./planSummary.js";
 import { startPlatform } from "./platform.js";
@@ -26,6 +24,8 @@ import { imageRepository, releasedTag } from "./releaseFile.js";
 import { cell, formatSeconds, markdownTable, type Report } from "./report.js";
 import { servingTag } from "./status.js";
 import { type Log, type NamedWork, type Run, runSteps, withAdvice } from "./steps.js";
+import { applyPlan } from "./terraformApply.js";
+import { doesNothing, type MadePlan, makePlan } from "./terraformPlan.js";
 import { readYaml } from "./yamlFile.js";
 
 /** What `promote` runs with. */

@@ -3,9 +3,9 @@ import { checkAccount } from "./aws.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { exec, quietContents, uncached } from "./exec.js";
 import { images } from "./images.js";
-import { platformStack, type TerraformRun } from "./plan.js";
 import type { Log } from "./steps.js";
 import { expectSuccess, initialize } from "./terraform.js";
+import { platformStack, type TerraformRun } from "./terraformPlan.js";
 
 /** Where states lie that could not be written to their bucket. */
 const RESCUE = "/var/lib/terraform-rescue";

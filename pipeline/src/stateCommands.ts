@@ -1,8 +1,8 @@
 import type { EnvironmentEntry } from "./environments.js";
 import { execQuietly } from "./exec.js";
-import { platformStack, type TerraformRun } from "./plan.js";
 import { parseLockId } from "./stateLock.js";
 import { expectSuccess, initialize, inWorkspace, workspaceCommand } from "./terraform.js";
+import { platformStack, type TerraformRun } from "./terraformPlan.js";
 
 /** An output of the stack, as `terraform output -json` says it. */
 interface Output {

@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { type Directory, dag } from "@dagger.io/dagger";
-import { applyFile, applyPlan } from "./apply.js";
 import { type AwsSession, openAwsSession, withAwsSession } from "./aws.js";
 import { bootstrap } from "./bootstrap.js";
-import { findDrift } from "./drift.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { exec, uncached } from "./exec.js";
 import { images } from "./images.js";
-import { doesNothing, makePlan, platformStack, type TerraformRun } from "./plan.js";
 import { plannedAction, totals } from "./planSummary.js";
 import type { Report } from "./report.js";
 import { SIMULATED_CREDENTIALS, simulatedAws } from "./simulatedAws.js";
 import { readOutputs } from "./stateCommands.js";
 import { type Log, type Run, runSteps } from "./steps.js";
+import { applyFile, applyPlan } from "./terraformApply.js";
+import { findDrift } from "./terraformDrift.js";
+import { doesNothing, makePlan, platformStack, type TerraformRun } from "./terraformPlan.js";
 
 /** What the simulator does not have, or does differently. */
 export const simulated = (stack: string) => `terraform/stacks/${stack}/simulated.tfvars`;

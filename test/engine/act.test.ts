@@ -1,7 +1,8 @@
 // The workflows as act runs them: which jobs an event starts, what they get from expressions, and what a failed one keeps from
 // starting. What needs AWS or GitHub fails there, as it must.
 import { describe, expect, it } from "vitest";
-import { act, actIsThere } from "./act.js";
+import { act } from "./act.js";
+import { actIsThere } from "./buildAct.js";
 import { terraformIsThere } from "./providers.js";
 
 const ROLE = "arn:aws:iam::123456789012:role/helloworld-deploy-dev";

@@ -1,46 +1,18 @@
 // Runs workflows as GitHub does, by act (https://github.com/nektos/act): their triggers, expressions, `needs`, outputs and `if`,
 // on a copy of the repository. The runner is this host; a checkout is the copy.
-import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { goEnvironment } from "../../embedded/src/go.js";
 import { temporaryFolder } from "../unit/temporary.js";
+import { goSettings, modules } from "./buildAct.js";
 import { repository } from "./daggerw.js";
 
-const modules = join(repository, "test/act");
 /** Where the clone came from, and how, must not count: act would ask the checkout, and a path as its origin has no owner. */
 const CONTEXT = {
   GITHUB_REPOSITORY: "damekarv/helloworld-infrastructure",
   GITHUB_REF: "refs/heads/main",
   SHA_REF: "5d2b0c3f8e7a6914b2c3d4e5f60718293a4b5c6d", // github.sha
 };
-
-/** Go, which builds act once, with what the embedded parts have compiled already. */
-function goSettings(): NodeJS.ProcessEnv {
-  const env = goEnvironment();
-  const plain = { NO_COLOR: "1", CLICOLOR_FORCE: "0" };
-  // act wants a home for its settings, and not every caller has one.
-  return {
-    ...env,
-    ...plain,
-    HOME: env.HOME || homedir(),
-    GOFLAGS: `${env.GOFLAGS} -trimpath -gcflags=all=-dwarf=false`,
-  };
-}
-
-/** Builds act, where that has not been done yet: some minutes. */
-export function buildAct(): void {
-  console.error("Building act, which runs the workflows, where that has not been done yet.");
-  execFileSync("go", ["-C", modules, "tool", "act", "--version"], { env: goSettings(), stdio: "inherit" });
-}
-
-/** act is built from Go modules: a host with Docker needs no Go. */
-export function actIsThere(): boolean {
-  if (spawnSync("go", ["version"]).status === 0) return true;
-  console.error("Skipped: act, which runs the workflows, is built with Go, and there is none on PATH.");
-  return false;
-}
 
 export interface ActRun {
   exitCode: unknown;

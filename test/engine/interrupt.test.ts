@@ -32,8 +32,8 @@ const embedded = choice.engine === "embedded";
  */
 async function startWithNode(attempts = 5): Promise<{ running: Running; nodes: string[] }> {
   const earlier = apiServers();
-  const running = start(["--progress=plain", "call", "test-chart"]);
-  await running.says("install …");
+  const running = start(["--progress=plain", "call", "ci", "--env", "local", "--tag", "v0.2.0"]);
+  await running.says("deploy v0.2.0 …");
   const nodes = apiServers().filter((id) => !earlier.includes(id));
   if (nodes.length <= 1 || attempts === 1) return { running, nodes };
   running.signal("SIGINT");
@@ -41,13 +41,15 @@ async function startWithNode(attempts = 5): Promise<{ running: Running; nodes: s
   return await startWithNode(attempts - 1);
 }
 
-it("ends test-chart with 130 on Ctrl-C, and its node with it, leaves the repository as it was, and runs again", async () => {
+it("ends ci with 130 on Ctrl-C in the middle of a release, and its node with it, leaves the repository as it was, and runs again", async () => {
   const before = gitSays("status", "--porcelain");
   const { running, nodes } = await startWithNode();
   if (embedded) expect(nodes).toHaveLength(1);
   running.signal("SIGINT");
+  const interrupted = Date.now();
   const { exitCode } = await running.outcome;
   expect(exitCode).toBe(130);
+  expect(Date.now() - interrupted).toBeLessThan(30_000); // the release would take longer
   const goOn = () => apiServers().filter((id) => nodes.includes(id));
   await expect.poll(goOn, { timeout: 60_000 }).toEqual([]);
   expect(gitSays("status", "--porcelain")).toBe(before);

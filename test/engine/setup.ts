@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { actIsThere, buildAct } from "./act.js";
+import { actIsThere, buildAct } from "./buildAct.js";
 import { repository } from "./daggerw.js";
 
 declare module "vitest" {

@@ -1,8 +1,11 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { buildSync } from "esbuild";
 import { expect, test, vi } from "vitest";
 import { cache, cacheRoot } from "../../embedded/src/cache.js";
 import { madeIn, ownFolder } from "../../wrapper/cache.js";
+import { repository } from "../engine/daggerw.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("DAGGERW_CACHE names the cache folder", () => {
@@ -85,6 +88,42 @@ test.runIf(process.getuid?.() === 0)("another user's cache folder is refused, an
   const getuid = vi.spyOn(process, "getuid").mockReturnValue(12345);
   expect(ownFolder(root)).toBe(root);
   getuid.mockRestore();
+});
+
+/** Runs the wrapper's own code as another user, and tells what it refused. */
+function refusedAs(uid: number, folder: string): string {
+  const code = join(temporaryFolder(), "cache.mjs");
+  buildSync({
+    entryPoints: [join(repository, "wrapper/cache.ts")],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    outfile: code,
+  });
+  chmodSync(dirname(code), 0o755);
+  const script = `import(${JSON.stringify(code)}).then(({ ownFolder }) => ownFolder(${JSON.stringify(folder)})).catch(({ message }) => console.log(message))`;
+  return execFileSync(process.execPath, ["-e", script], { uid, gid: uid, cwd: "/", encoding: "utf8" }).trim();
+}
+
+/** Node may lie in root's home. */
+const mayRunNode = () =>
+  process.getuid?.() === 0 && spawnSync(process.execPath, ["-v"], { uid: 65_534, gid: 65_534, cwd: "/" }).status === 0;
+
+test.runIf(mayRunNode())("root's cache folder is used by those who may read it", () => {
+  const root = temporaryFolder();
+  expect(refusedAs(65_534, root)).toMatch(/ is root's alone \(mode 700\).*\nAs root: chmod 755 /);
+  chmodSync(root, 0o755);
+  expect(refusedAs(65_534, root)).toBe("");
+});
+
+test.runIf(mayRunNode())("daggerw's own folder is taken from its user's own group, whose umask let it write", () => {
+  const root = temporaryFolder();
+  chownSync(root, 65_534, 65_534);
+  chmodSync(root, 0o775);
+  expect(refusedAs(65_534, root)).toMatch(/^Others can write to the cache folder /); // it may be anybody's
+  writeFileSync(join(root, ".daggerw"), "cli\n");
+  expect(refusedAs(65_534, root)).toBe("");
+  expect(statSync(root).mode & 0o777).toBe(0o700);
 });
 
 test("a call that runs does not end because its cache folder's mode was changed meanwhile", () => {

@@ -1,10 +1,10 @@
 // What the infrastructure's functions refuse by their arguments alone.
 import { describe, expect, it } from "vitest";
 import { openAwsSession, sessionName } from "../../pipeline/src/aws.js";
-import { checkConfirmation } from "../../pipeline/src/destroy.js";
 import { environment, infrastructureOf } from "../../pipeline/src/environments.js";
-import { variableArguments } from "../../pipeline/src/plan.js";
 import { settingsOf } from "../../pipeline/src/terraform.js";
+import { checkConfirmation } from "../../pipeline/src/terraformDestroy.js";
+import { variableArguments } from "../../pipeline/src/terraformPlan.js";
 
 const role = "arn:aws:iam::123456789012:role/x";
 

@@ -1,5 +1,5 @@
 // The module's public surface, as the official SDK's introspector reads it: no engine is needed for it.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -88,4 +88,10 @@ describe("the workflows", () => {
     const demanded = known.filter((one) => !one.isOptional && one.defaultValue === undefined);
     expect(call.after).toEqual(expect.arrayContaining(demanded.map(({ name }) => kebab(name))));
   });
+});
+
+it("its README has a place for every file of src, and for no other", () => {
+  const rows = readFileSync(join(repository, "pipeline/README.md"), "utf8").matchAll(/^\| (`.+?`) \|/gm);
+  const named = [...rows].flatMap(([, cell = ""]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+  expect(named.sort()).toEqual(readdirSync(join(repository, "pipeline/src")).sort());
 });

@@ -1,11 +1,9 @@
 // What promote makes of Terraform's plan for prod, without a cluster, a repository and AWS.
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { applyPlan } from "../../pipeline/src/apply.js";
 import { environment } from "../../pipeline/src/environments.js";
 import { releaseMessage } from "../../pipeline/src/evidence.js";
 import { runGit } from "../../pipeline/src/git.js";
 import { mergeTo } from "../../pipeline/src/gitMerge.js";
-import { makePlan } from "../../pipeline/src/plan.js";
 import type { ResourceChange } from "../../pipeline/src/planJson.js";
 import { summarizePlan } from "../../pipeline/src/planSummary.js";
 import { promote } from "../../pipeline/src/promote.js";
@@ -13,6 +11,8 @@ import { proofOf } from "../../pipeline/src/promotionProof.js";
 import { requireTag } from "../../pipeline/src/registry.js";
 import { toMarkdown } from "../../pipeline/src/report.js";
 import { StepFailure } from "../../pipeline/src/steps.js";
+import { applyPlan } from "../../pipeline/src/terraformApply.js";
+import { makePlan } from "../../pipeline/src/terraformPlan.js";
 
 const REMOTE = { url: "https://github.com/owner/name", branch: "main", username: "me", password: {} };
 const HEAD = "a".repeat(40);
@@ -70,8 +70,14 @@ vi.mock(import("../../pipeline/src/releaseChain.js"), async (original) => ({
   ...(await original()),
   lookAtRelease: async () => ({ standings: [], objects: {} }) as never,
 }));
-vi.mock(import("../../pipeline/src/plan.js"), async (original) => ({ ...(await original()), makePlan: vi.fn() }));
-vi.mock(import("../../pipeline/src/apply.js"), async (original) => ({ ...(await original()), applyPlan: vi.fn() }));
+vi.mock(import("../../pipeline/src/terraformPlan.js"), async (original) => ({
+  ...(await original()),
+  makePlan: vi.fn(),
+}));
+vi.mock(import("../../pipeline/src/terraformApply.js"), async (original) => ({
+  ...(await original()),
+  applyPlan: vi.fn(),
+}));
 vi.mock(import("../../pipeline/src/gitMerge.js"), async (original) => ({ ...(await original()), mergeTo: vi.fn() }));
 
 /** The plan is the one that is made now: what reviewers have seen is another. */

@@ -1,21 +1,27 @@
 // What the module's functions refuse before they change anything.
 import type { Directory, Secret } from "@dagger.io/dagger";
 import { beforeEach, expect, it, vi } from "vitest";
-import { applyFile } from "../../pipeline/src/apply.js";
 import { ci } from "../../pipeline/src/ci.js";
 import { refuseProtected } from "../../pipeline/src/deletionProtection.js";
 import type { Delivery } from "../../pipeline/src/delivery.js";
 import { environment } from "../../pipeline/src/environments.js";
 import { HelloworldInfrastructure } from "../../pipeline/src/index.js";
-import { makePlan } from "../../pipeline/src/plan.js";
 import type { ResourceChange } from "../../pipeline/src/planJson.js";
+import { applyFile } from "../../pipeline/src/terraformApply.js";
+import { makePlan } from "../../pipeline/src/terraformPlan.js";
 
 vi.mock(import("../../pipeline/src/aws.js"), async (original) => ({
   ...(await original()),
   openAwsSession: async () => ({ account: "111122223333" }) as never,
 }));
-vi.mock(import("../../pipeline/src/plan.js"), async (original) => ({ ...(await original()), makePlan: vi.fn() }));
-vi.mock(import("../../pipeline/src/apply.js"), async (original) => ({ ...(await original()), applyFile: vi.fn() }));
+vi.mock(import("../../pipeline/src/terraformPlan.js"), async (original) => ({
+  ...(await original()),
+  makePlan: vi.fn(),
+}));
+vi.mock(import("../../pipeline/src/terraformApply.js"), async (original) => ({
+  ...(await original()),
+  applyFile: vi.fn(),
+}));
 
 const module = new HelloworldInfrastructure({} as Directory);
 const cluster = (actions: string[], isProtected?: boolean): ResourceChange => ({

@@ -11,7 +11,6 @@ import { startCluster } from "./cluster.js";
 import { addonCases } from "./clusterAddons.js";
 import { commitCases, mergeCases } from "./commitCases.js";
 import { deploy, prepareNamespace } from "./deployment.js";
-import { failAsDrifted } from "./drift.js";
 import { eksCases, type Results } from "./eksScenario.js";
 import { engineCases } from "./engineInCluster.js";
 import { environment } from "./environments.js";
@@ -29,6 +28,7 @@ import { releaseChainCases } from "./releaseChainCases.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { toMarkdown } from "./report.js";
 import { restartCases } from "./restart.js";
+import { failAsDrifted } from "./terraformDrift.js";
 import { watchCases } from "./watchScenario.js";
 import { wholeWay } from "./wholeWay.js";
 

@@ -1,21 +1,21 @@
 // Terraform's functions on simulated accounts, with all that can go wrong. What is about the pipeline and not about the platform
 // runs with a stack that has one resource and needs no provider.
 import { type Directory, dag } from "@dagger.io/dagger";
-import { applyPlan } from "./apply.js";
 import { type AwsSession, openAwsSession } from "./aws.js";
 import { bootstrap } from "./bootstrap.js";
 import { type Note, textOf } from "./cases.js";
-import { destroyEnvironment } from "./destroy.js";
-import { findDrift } from "./drift.js";
 import { environment, REGION } from "./environments.js";
 import { exec } from "./exec.js";
-import { makePlan, PLAN_FILE, platformStack, type TerraformRun } from "./plan.js";
 import { pushState, rescuedState } from "./rescue.js";
 import { inSimulatedAccount, makeStateBackend, networkOf, python } from "./simulatedAccount.js";
 import { SIMULATED_CREDENTIALS } from "./simulatedAws.js";
 import { forceUnlock, readOutputs } from "./stateCommands.js";
 import type { Log } from "./steps.js";
 import { initialize } from "./terraform.js";
+import { applyPlan } from "./terraformApply.js";
+import { destroyEnvironment } from "./terraformDestroy.js";
+import { findDrift } from "./terraformDrift.js";
+import { makePlan, PLAN_FILE, platformStack, type TerraformRun } from "./terraformPlan.js";
 import { changeByHand, simulated } from "./testInfra.js";
 import { together } from "./together.js";
 

@@ -1,13 +1,13 @@
 // How long a plan takes that has nothing to do, through the pipeline and as a plain script, on one simulated AWS.
 import { randomUUID } from "node:crypto";
 import { type Directory, dag } from "@dagger.io/dagger";
-import { applyFile } from "./apply.js";
 import type { AwsSession } from "./aws.js";
 import { exec } from "./exec.js";
-import { makePlan, platformStack, type TerraformRun, variableArguments } from "./plan.js";
 import { inSimulatedAccount, makeStateBackend, networkOf } from "./simulatedAccount.js";
 import type { Log } from "./steps.js";
 import { backendConfig, stackContainer } from "./terraform.js";
+import { applyFile } from "./terraformApply.js";
+import { makePlan, platformStack, type TerraformRun, variableArguments } from "./terraformPlan.js";
 
 /** Seconds of each round. */
 export type PlanTimes = Record<"warm" | "plain warm" | "plain warm with JSON" | "cold" | "plain cold", number[]>;

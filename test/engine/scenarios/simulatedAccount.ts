@@ -5,10 +5,10 @@ import { type AwsSession, openAwsSession, withAwsSession } from "./aws.js";
 import { environment, REGION } from "./environments.js";
 import { exec, uncached } from "./exec.js";
 import { images } from "./images.js";
-import type { TerraformRun } from "./plan.js";
 import { SIMULATED_CREDENTIALS, simulatedAws } from "./simulatedAws.js";
 import type { Log } from "./steps.js";
 import { stateBucket } from "./terraform.js";
+import type { TerraformRun } from "./terraformPlan.js";
 import { simulated } from "./testInfra.js";
 
 /** Works in an account of its own, empty at first. */

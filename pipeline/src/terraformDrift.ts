@@ -1,8 +1,8 @@
 import { dag } from "@dagger.io/dagger";
 import { images } from "./images.js";
-import { platformStack, type TerraformRun, variableArguments } from "./plan.js";
 import { summarizeDrift } from "./planSummary.js";
 import { planStack } from "./terraform.js";
+import { platformStack, type TerraformRun, variableArguments } from "./terraformPlan.js";
 
 /** Terraform's own exit code for "there are changes" (plan -detailed-exitcode). */
 const DRIFTED = 2;

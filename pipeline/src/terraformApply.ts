@@ -1,12 +1,12 @@
 import type { Container, Directory } from "@dagger.io/dagger";
 import { refuseProtected } from "./deletionProtection.js";
 import { exec, type Outcome } from "./exec.js";
-import { checkPlanAccount, checkPlanFolder, PLAN_FILE, platformStack, type TerraformRun } from "./plan.js";
 import { formatSeconds } from "./report.js";
 import { rescuePath, withRescue } from "./rescue.js";
 import { findStateLock } from "./stateLock.js";
 import { failureOf, initialize, type Stack, stateBucket } from "./terraform.js";
 import { diagnostics } from "./terraformErrors.js";
+import { checkPlanAccount, checkPlanFolder, PLAN_FILE, platformStack, type TerraformRun } from "./terraformPlan.js";
 
 /**
  * Applies exactly a plan that was made before.

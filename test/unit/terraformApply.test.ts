@@ -4,8 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from "node:path";
 import type { Container } from "@dagger.io/dagger";
 import { beforeEach, describe, expect, it } from "vitest";
-import { applyCommand, partlyApplied } from "../../pipeline/src/apply.js";
 import type { Stack } from "../../pipeline/src/terraform.js";
+import { applyCommand, partlyApplied } from "../../pipeline/src/terraformApply.js";
 import { temporaryFolder } from "./temporary.js";
 
 let folder: string;

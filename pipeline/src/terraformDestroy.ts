@@ -1,9 +1,9 @@
-import { applyFile } from "./apply.js";
 import { checkProtection } from "./deletionProtection.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { doesNothing, makePlan, platformStack, type TerraformRun } from "./plan.js";
 import { toMarkdown } from "./report.js";
 import { runSteps } from "./steps.js";
+import { applyFile } from "./terraformApply.js";
+import { doesNothing, makePlan, platformStack, type TerraformRun } from "./terraformPlan.js";
 
 /**
  * Removes all of an environment. The order is Terraform's: terraform/modules/teardown and karpenter go first, and remove the
