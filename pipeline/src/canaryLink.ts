@@ -1,5 +1,5 @@
 import { eventLines } from "./diagnosis.js";
-import { countSince, type Standing, type Trouble, type View } from "./fluxLinks.js";
+import { countSince, resumeCall, type Standing, type Trouble, type View } from "./fluxLinks.js";
 import {
   type Canary,
   type CanaryMetric,
@@ -46,7 +46,7 @@ export function judgeCanary(canary: Canary, view: CanaryView): Standing {
       trouble: {
         what: `The Canary ${base.name} is suspended: Flagger leaves the new version unused`,
         cause: "spec.suspend is true",
-        next: `kubectl -n ${view.namespace} patch canary ${view.name} --type merge -p '{"spec":{"suspend":false}}'`,
+        next: resumeCall("Canary", view.namespace, view.name),
         bearableSeconds: 0,
       },
     };
@@ -72,27 +72,32 @@ function isOut(canary: Canary, view: CanaryView): boolean {
 
 /**
  * Whether Flagger lets nothing past the version that serves, as its pods are not all ready: it analyses nothing then, a way back neither
- * (pkg/controller/scheduler.go, "check primary status").
+ * (pkg/controller/scheduler.go, "check primary status"). While there is nothing to bring out, that is no matter of a release.
  */
-function isBlocked({ spec, status }: Canary, { primary }: CanaryView): boolean {
+function isBlocked({ spec, status }: Canary, { primary, target }: CanaryView): boolean {
   const looksForChanges = [...AT_REST, "Progressing"].includes(status?.phase ?? "");
-  return looksForChanges && !spec?.skipAnalysis && primary !== undefined && !isRolledOut(primary);
+  if (!looksForChanges || spec?.skipAnalysis || !primary || isRolledOut(primary)) return false;
+  return target !== undefined && !samePods(target, primary);
 }
 
-/** How long nothing may serve until it is told, in seconds: pods that were only moved to another node are back by then. */
-const DOWN_SECONDS = 30;
+/**
+ * How long nothing may serve until it is told, in seconds: pods that were only moved are back by then, be it to a node that Karpenter makes
+ * for them, as where a spot instance was taken away.
+ */
+const DOWN_SECONDS = 120;
 
 function blocked(view: CanaryView): Pick<Standing, "text" | "trouble"> {
-  const { namespace, name, primary, events } = view;
+  const { namespace, name, primary, events, released } = view;
   const { availableReplicas = 0 } = primary?.status ?? {};
   const text = `waits for ${name}-primary, which serves and is not ready`;
-  const said = haltsOf(name, events, 0).filter(({ text }) => text.startsWith(PRIMARY));
+  const said = haltsOf(name, events, released).filter(({ text }) => text.startsWith(PRIMARY));
   return {
     text,
     trouble: {
       what: `${availableReplicas > 0 ? "Not all pods" : "No pods"} of the version that serves are ready (Deployment ${namespace}/${name}-primary), and Flagger brings nothing out past them`,
       cause: said.at(-1)?.text ?? `${PRIMARY} do not get ready`,
       next: pastThePrimary(view),
+      holdsAnyTag: true,
       // As long as some serve, more may come: Flagger's own deadline ends that.
       bearableSeconds: availableReplicas > 0 ? Number.POSITIVE_INFINITY : DOWN_SECONDS,
     },

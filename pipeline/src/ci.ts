@@ -4,6 +4,7 @@ import type { AwsSession } from "./aws.js";
 import { bump } from "./bump.js";
 import { CHECKS, checks } from "./check.js";
 import { onCluster } from "./cluster.js";
+import { ClusterError } from "./clusterErrors.js";
 import { type Delivery, type Published, publishTag } from "./delivery.js";
 import { deploy, prepareNamespace, type Target, targetOf } from "./deployment.js";
 import { endToEnd, underLoad } from "./endToEnd.js";
@@ -20,15 +21,16 @@ import {
   takeBack,
   waitForTag,
 } from "./gitopsRelease.js";
-import { warmUp } from "./kubernetes.js";
+import { type Cluster, warmUp } from "./kubernetes.js";
 import { startPlatform, type ThrowawayPlatform } from "./platform.js";
 import { recordProof } from "./promotionProof.js";
-import { type AppRegistry, requireTag } from "./registry.js";
+import { type AppRegistry, isSameImage, requireTag } from "./registry.js";
 import { lookAtRelease } from "./releaseChain.js";
 import { imageRepository, releasedTag } from "./releaseFile.js";
 import { formatSeconds, type Report } from "./report.js";
+import { pollUntil } from "./rollout.js";
 import { requireServedImage } from "./servedImage.js";
-import { type Log, type Run, runSteps, withAdvice } from "./steps.js";
+import { type Log, type Run, realClock, runSteps, withAdvice } from "./steps.js";
 
 /** What `ci` runs with. */
 export interface CiOptions {
@@ -164,13 +166,15 @@ async function findImage(
   repository: string,
   note: (detail: string) => void,
 ): Promise<string | undefined> {
-  const [host = ""] = repository.split("/");
-  const asked = registry ?? (delivery && { host });
+  const asked = registry ?? (delivery && hostOf(repository));
   if (!asked) return void note("not looked up: no --registry-password was given");
   const digest = await requireTag(asked, repository, tag);
   note(`${tag} is ${digest.slice(0, 19)}…`);
   return digest;
 }
+
+/** An image's registry, asked without a log-in. */
+const hostOf = (repository: string): AppRegistry => ({ host: repository.split("/")[0] ?? "" });
 
 /** On a node of the run the released tag is installed: a run with that tag has no other one to begin with. */
 const TRIED_NOTHING = ", which is the released tag: nothing was upgraded (another --tag tries that),";
@@ -240,12 +244,13 @@ async function releaseByFlux(run: Run, options: Release, target: Open, delivery:
 
 /** The tag passed: prod's release file gets it, with the proof; the caller's working tree is theirs to change. */
 async function bumpProd(
-  { source, environment: entry, tag, digest, log }: Release,
+  options: Release,
   { api, delivery, platform }: Open,
   note: (detail: string) => void,
 ): Promise<Omit<CiResult, "report">> {
+  const { source, environment: entry, tag, digest, log } = options;
   const prod = environment("prod");
-  if (digest) await requireServedImage(api, { environment: entry, tag, digest });
+  if (digest) await requireServed(options, api, digest);
   const changes = await bump(source, prod, tag);
   const proposed = (await changes.isEmpty())
     ? `${prod.releaseFile} has ${tag} already`
@@ -263,6 +268,27 @@ async function bumpProd(
   const published = (hadIt && (await recordProof(delivery, prod, proof, log))) || set;
   note(platform ? `${proposed}; ${published.sha.slice(0, 7)} on the run's git server` : describe(published, tag));
   return platform ? { changes } : { changes, published };
+}
+
+/** An API server that does not answer at this last look must not cost the whole run. */
+async function requireServed(
+  { source, environment: entry, tag, registry, delivery, log }: Release,
+  api: Cluster,
+  digest: string,
+): Promise<void> {
+  const repository = await imageRepository(source, entry);
+  const asked = registry ?? hostOf(repository);
+  const isSame = (other: string) => isSameImage(asked, repository, [other, digest]);
+  const look = async () => {
+    await requireServedImage(api, { environment: entry, tag, digest, isSame });
+    return true;
+  };
+  const never = { isLate: () => false, timeout: () => new Error("never") };
+  await withAdvice(
+    () => pollUntil(look, { clock: realClock, say: log, ...never }),
+    (error) =>
+      error instanceof ClusterError && delivery ? resumeAdvice(entry, { tag, digest, run: delivery.run }) : "",
+  );
 }
 
 function describe({ sha, changed, before, pullRequest }: Published, tag: string): string {

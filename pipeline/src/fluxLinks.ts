@@ -51,12 +51,18 @@ export interface Trouble {
   readonly evidence?: readonly string[];
   /** How long it may last before it is final: 0 is at once, Infinity never. */
   readonly bearableSeconds: number;
+  /** Any other tag would be held up by it too: to go further back is no way out. */
+  readonly holdsAnyTag?: true;
   /** It is final too once it was seen so often. */
   readonly results?: { readonly seen: number; readonly enough: number };
 }
 
 /** Whether a trouble was seen so often that it is final, however long it may be borne. */
 export const isSeenEnough = ({ results }: Trouble) => results !== undefined && results.seen >= results.enough;
+
+/** What is borne for ever only waits, as for an approval, or is tried again. */
+export const mayComeGood = (trouble: Trouble): boolean =>
+  trouble.bearableSeconds === Number.POSITIVE_INFINITY && !isSeenEnough(trouble);
 
 /** The trouble of a version with what its pods said. */
 export const withPods = (trouble: Trouble, said: readonly string[]): Trouble => ({
@@ -97,7 +103,7 @@ export function judgeGitRepository(
   const revision = object.status?.artifact?.revision;
   const fetched = commit ? hasCommit(revision, commit) : holds(object, "Ready");
   if (fetched) return { ...base, arrived: true, text: `has ${shortRevision(revision)}${suspendedText(object)}` };
-  if (object.spec?.suspend) return suspended(base, "source git", view);
+  if (object.spec?.suspend) return suspended(base, view);
   const failed = failureOf(object, ["FetchFailed", "StorageOperationFailed", "IncludeUnavailable"]);
   if (failed) {
     const text = `${failed.reason}: ${oneLine(failed.message)}`;
@@ -199,7 +205,7 @@ export function judgeKustomization(
   const ready = conditionOf(object, "Ready");
   if (isWanted(applied))
     return { ...base, arrived: true, text: `applied ${shortRevision(applied)}${suspendedText(object)}` };
-  if (object.spec?.suspend) return suspended(base, "kustomization", view);
+  if (object.spec?.suspend) return suspended(base, view);
   const progress = conditionOf(object, "Reconciling")?.message;
   // Everything is applied by then; what is left is the health of what was applied, and that is for its own links to say.
   if (isWanted(attempted) && (ready?.reason === "HealthCheckFailed" || /health check/i.test(progress ?? "")))
@@ -303,7 +309,7 @@ export function judgeHelmChart(
   const isNew = revision === undefined || sameRevision(seen, revision);
   if (isNew && holds(object, "Ready"))
     return { ...base, arrived: true, text: `packaged ${object.status?.artifact?.revision}${suspendedText(object)}` };
-  if (object.spec?.suspend) return suspended(base, "source chart", view);
+  if (object.spec?.suspend) return suspended(base, view);
   const failed = failureOf(object, ["BuildFailed", "FetchFailed", "StorageOperationFailed"]);
   if (failed && isNew) {
     const said = oneLine(failed.message);
@@ -349,7 +355,7 @@ export function judgeHelmRelease(object: HelmRelease | undefined, wanted: Wanted
   const reconciling = conditionOf(object, "Reconciling");
   if (isAttempted && holds(object, "Ready") && reconciling?.status !== "True")
     return { ...base, arrived: true, text: `${oneLine(ready?.message)}${suspendedText(object)}` };
-  if (object.spec?.suspend) return suspended(base, "helmrelease", view);
+  if (object.spec?.suspend) return suspended(base, view);
   const stalled = conditionOf(object, "Stalled");
   if (
     stalled?.status === "True" &&
@@ -507,7 +513,20 @@ function missing(base: Base, { patience, namespace }: View, cause: string): Stan
   };
 }
 
-function suspended(base: Base, kind: string, { namespace, name }: View): Standing {
+/** The call by which Flux goes on with what somebody has suspended; the Canary is Flagger's. */
+export function resumeCall(link: Link, namespace: string, name: string): string {
+  const kinds: Partial<Record<Link, string>> = {
+    GitRepository: "source git",
+    Kustomization: "kustomization",
+    HelmChart: "source chart",
+    HelmRelease: "helmrelease",
+  };
+  const kind = kinds[link];
+  if (kind) return `flux -n ${namespace} resume ${kind} ${name}`;
+  return `kubectl -n ${namespace} patch canary ${name} --type merge -p '{"spec":{"suspend":false}}'`;
+}
+
+function suspended(base: Base, { namespace, name }: View): Standing {
   return {
     ...base,
     arrived: false,
@@ -515,7 +534,7 @@ function suspended(base: Base, kind: string, { namespace, name }: View): Standin
     trouble: {
       what: `The ${base.link} ${base.name} is suspended: Flux leaves it as it is`,
       cause: "somebody ran `flux suspend`, or spec.suspend is true in git",
-      next: `flux -n ${namespace} resume ${kind} ${name}`,
+      next: resumeCall(base.link, namespace, name),
       bearableSeconds: 0,
     },
   };

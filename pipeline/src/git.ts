@@ -163,13 +163,16 @@ export async function commitFileToBranch(
   edit: (text: string) => string,
   options: CommitOptions,
 ): Promise<FileCommit> {
-  try {
-    return await commitFile({ ...remote, branch }, path, edit, options);
-  } catch (error) {
-    if (!(error instanceof GitError) || error.problem !== "branch") throw error;
-    const commit = async () => attemptCommit(remote, await cloneOf(remote), { target: branch, path, edit, ...options });
-    return await retried(commit, path, options);
-  }
+  const change = { target: branch, path, edit, ...options };
+  const own = { ...remote, branch };
+  // Each time from the branch first: a push whose answer was lost may have made it.
+  const commit = async () => {
+    const clone = await cloneOf(own).catch((error: unknown) => {
+      if (!(error instanceof GitError) || error.problem !== "branch") throw error;
+    });
+    return clone ? await attemptCommit(own, clone, change) : await attemptCommit(remote, await cloneOf(remote), change);
+  };
+  return await retried(commit, path, options);
 }
 
 /** Tries again what others overtook, on top of theirs; and once what the server may have taken without an answer, to see whether it has. */

@@ -97,7 +97,7 @@ export class AnalysedPods {
     this.failedChecks = failedChecks;
     const { namespace = "default" } = target?.metadata ?? {};
     if (failedChecks === 0) this.said = [];
-    else if (target?.spec?.replicas !== 0)
+    else if (target && target.spec?.replicas !== 0)
       this.said = await podEvidence(api, namespace, selectorText(target?.spec?.selector));
   }
 

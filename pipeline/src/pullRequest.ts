@@ -64,8 +64,8 @@ export async function openPullRequestOf(remote: Repository, branch: string, api 
 }
 
 /**
- * The branch of an open pull request into the remote's branch that has this name, or this name and a number: as who found the name taken
- * by a branch that was left over has called it.
+ * The branch of an open pull request into the remote's branch that has this name, or this name and a time in milliseconds: as who found
+ * the name taken by a branch that was left over has called it.
  *
  * @returns nothing where there is none, and where GitHub does not tell
  */
@@ -75,7 +75,9 @@ export async function openBranchOf(remote: Repository, branch: string, api = api
   return ((await listed(remote, query, api)) as Open[])
     .filter(({ head }) => head?.repo?.full_name?.toLowerCase() === own)
     .map(({ head }) => head?.ref ?? "")
-    .find((name) => name === branch || (name.startsWith(`${branch}-`) && /^\d+$/.test(name.slice(branch.length + 1))));
+    .find(
+      (name) => name === branch || (name.startsWith(`${branch}-`) && /^\d{13}$/.test(name.slice(branch.length + 1))),
+    );
 }
 
 /** An open pull request, as GitHub lists it. */

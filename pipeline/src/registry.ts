@@ -56,6 +56,21 @@ export async function requireTag(registry: AppRegistry, repository: string, tag:
   }
 }
 
+/**
+ * Whether two digests of a repository are one image: an index that differs in its attestations alone has another digest.
+ *
+ * @throws RegistryError as `requireTag` does
+ */
+export async function isSameImage(
+  registry: AppRegistry,
+  repository: string,
+  [one, other]: readonly [string, string],
+): Promise<boolean> {
+  const configOf = (digest: string) => crane(registry, "config", repository, digest);
+  const [first, second] = await Promise.all([configOf(one), configOf(other)]);
+  return first !== "" && first === second;
+}
+
 /** A registry may call a tag unknown whose whole repository it doesn't know: only asking for the tags tells. */
 async function withKnownTags(error: RegistryError, registry: AppRegistry, repository: string): Promise<RegistryError> {
   try {
@@ -115,7 +130,8 @@ async function craneOnce(registry: AppRegistry, verb: string, repository: string
   requireHost(host, repository);
   const login = await pullLogin(registry);
   const path = service ? repository.replace(/^[^/]+/, STAND_IN) : repository;
-  const args = [verb, ...(service ? ["--insecure"] : []), tag ? `${path}:${tag}` : path];
+  const reference = tag && `${tag.includes(":") ? "@" : ":"}${tag}`; // a digest has its algorithm before it
+  const args = [verb, ...(service ? ["--insecure"] : []), `${path}${reference ?? ""}`];
   const asked = exec(craneContainer(registry, login), ["sh", "-c", ASK, "crane", ...args]);
   const { code, stdout, stderr } = await asked.catch((error) => {
     throw startProblem(error, host);

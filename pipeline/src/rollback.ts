@@ -3,12 +3,13 @@ import { type Delivery, publishTag, trunkOf } from "./delivery.js";
 import type { Target } from "./deployment.js";
 import type { EnvironmentEntry } from "./environments.js";
 import { commitOfTag, isRollback, type ReleaseCommit, tagAfter, tagBefore, tagsOf } from "./evidence.js";
-import type { Standing } from "./fluxLinks.js";
+import { isSeenEnough, type Standing, type Trouble } from "./fluxLinks.js";
 import { wantedTag } from "./fluxObjects.js";
 import { type FileHistory, historyOf } from "./gitHistory.js";
 import { bringOut, drawnOut, followsGit, refuseSuspended, releaseTimeout } from "./gitopsRelease.js";
 import { lookAtRelease, type Snapshot } from "./releaseChain.js";
 import { formatSeconds, type Report } from "./report.js";
+import { servingTag } from "./status.js";
 import { type Log, runSteps, withAdvice } from "./steps.js";
 
 /** What `rollback` runs with. */
@@ -51,7 +52,7 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
           () => openFlux(options, cluster),
           // Flux needs no one who watches it.
           () =>
-            `To go back in git all the same, and wait for nothing: the same call without --kubeconfig and --aws-credentials.`,
+            `To go back in git all the same, and wait for nothing: the same call without --kubeconfig and without what logs in to AWS.`,
         ),
       ));
     const { to, commit } = await run.step("commit", async (note) => {
@@ -80,7 +81,9 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
     await run.step("release", async (note) => {
       const out = await withAdvice(
         () => drawnOut(run, `${entry.name}: ${to}`, () => bringOut(gitops, to, commit.sha)),
-        () => `git says ${to}. How ${entry.name} stands: dagger call status --env ${entry.name}`,
+        () =>
+          `git says ${to}. How ${entry.name} stands: dagger call status --env ${entry.name}. ` +
+          "The same call waits for it again; to go further back: --tag",
       );
       note(`${to} is out after ${formatSeconds(out.seconds)}`);
     });
@@ -88,27 +91,34 @@ export async function rollback(options: RollbackOptions): Promise<Report> {
   return report;
 }
 
-/** The rollback that the file's newest commit is; nothing where it is none. */
-function begunBefore(
+/** The rollback that gave the file its present tag; nothing where none did. Other changes of the file may have come since. */
+export function begunBefore(
   commits: readonly ReleaseCommit[],
   { releaseFile: file }: EnvironmentEntry,
 ): { tag: string; sha: string } | undefined {
   const [newest] = commits;
-  const tag = newest && isRollback(newest) ? tagAfter(newest, file) : undefined;
-  return newest && tag ? { tag, sha: newest.sha } : undefined;
+  const tag = newest && tagAfter(newest, file);
+  const brought = commits.find(({ sha }) => sha === commitOfTag(commits, file));
+  return newest && tag && brought && isRollback(brought) ? { tag, sha: newest.sha } : undefined;
 }
 
 /**
  * Whether a tag in git has not come out yet, and still may: a call whose wait broke off goes on with it, and does not go back one
- * more. One that is out, or can't come good, is gone back from.
+ * more. One that is out, or can't come good, is gone back from; but not for a trouble that would hold up the tag before it as well.
  */
 export function isOnItsWay(
   { standings, objects }: { standings: readonly Standing[]; objects: Snapshot },
   tag: string,
 ): boolean {
   if (wantedTag(objects.release) !== tag) return true;
-  return standings.some(({ arrived }) => !arrived) && !standings.some(({ trouble }) => trouble);
+  const isRolledOut = standings.every(({ link, arrived }) => link !== "Deployment" || arrived);
+  if (servingTag(objects) === tag && isRolledOut) return false;
+  return !standings.some(({ trouble }) => trouble && isFinal(trouble));
 }
+
+/** What may still be borne for a while ends the wait by itself, if it lasts. */
+const isFinal = (trouble: Trouble): boolean =>
+  !trouble.holdsAnyTag && (trouble.bearableSeconds === 0 || isSeenEnough(trouble));
 
 async function openFlux(
   { environment, delivery }: RollbackOptions,

@@ -1,6 +1,6 @@
 import { hasFailed, isReady } from "./diagnosis.js";
 import type { EnvironmentEntry } from "./environments.js";
-import { isSeenEnough, type Standing, type Trouble } from "./fluxLinks.js";
+import { mayComeGood, resumeCall, type Standing } from "./fluxLinks.js";
 import {
   type Condition,
   conditionOf,
@@ -166,11 +166,6 @@ function stateOf({ arrived, trouble }: Standing, object: Watched): string {
   return trouble && !mayComeGood(trouble) ? "**failed**" : "in progress";
 }
 
-/** What is borne for ever only waits, as for an approval, or is tried again. */
-function mayComeGood(trouble: Trouble): boolean {
-  return trouble.bearableSeconds === Number.POSITIVE_INFINITY && !isSeenEnough(trouble);
-}
-
 function podsRow(pods: readonly V1Pod[]): Row {
   const ready = pods.filter(isReady).length;
   const restarts = pods
@@ -240,11 +235,13 @@ function firstHint(
     return { what: `${troubled.link} ${troubled.name}: ${what}. ${cause}`, next: `${next}${isJudged ? back : ""}` };
   }
   const suspended = standings.find((standing) => objectOf(standing, objects)?.spec?.suspend);
-  if (suspended)
+  if (suspended) {
+    const [where = "", name = ""] = suspended.name.split("/");
     return {
       what: `${suspended.link} ${suspended.name} is suspended: what changes in git does not arrive`,
-      next: `kubectl -n ${suspended.name.split("/")[0]} get ${suspended.link.toLowerCase()} -o wide, then: flux resume`,
+      next: resumeCall(suspended.link, where, name),
     };
+  }
   const open = standings.find(({ arrived }) => !arrived);
   if (open)
     return {

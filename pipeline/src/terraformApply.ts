@@ -53,7 +53,8 @@ const APPLY = `
 terraform workspace select "$1" >&2 || exit
 terraform apply "$2"
 code=$?
-half=\${3%/*}/.half
+name=\${3##*/}
+half=\${3%/*}/.half-\${name%.tfstate}
 if [ -f errored.tfstate ] && cp errored.tfstate "$half" && sync; then
   if [ -f "$3" ]; then mv "$3" "$3.$(date +%s)"; fi
   mv "$half" "$3" && echo "${KEPT}"

@@ -123,7 +123,7 @@ async function inEach<T>(
 
 /** How Terraform ends for want of memory, for which the code can do nothing; the engine keeps such a result as any other. */
 const ACCIDENT =
-  /Plugin did not respond|Failed to load plugin schemas|instantiate provider|signal: killed|\(exit code 137\)/i;
+  /Plugin did not respond|Failed to load plugin schemas|instantiate provider|signal: killed|exit code:? 137\b/i;
 
 /** Not by `exec`, whose failures are kept: a registry that did not answer would not be asked again by the next call. */
 async function initialized(container: Container, folder: string): Promise<Container> {

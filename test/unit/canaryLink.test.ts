@@ -103,7 +103,8 @@ describe("a version that serves and is not ready", () => {
         /^the pods of the version that serves are not ready: waiting for rollout to finish: 0 of 2/,
       ),
       next: expect.stringMatching(/deployment helloworld-primary; .*skipAnalysis: true/),
-      bearableSeconds: 30,
+      bearableSeconds: 120,
+      holdsAnyTag: true,
     });
     expect(isPassedOver).toBe(false);
   });
@@ -112,6 +113,22 @@ describe("a version that serves and is not ready", () => {
     const { trouble } = judged(1);
     expect(trouble?.what).toMatch(/^Not all pods/);
     expect(trouble?.bearableSeconds).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("is no matter of a release while there is none to bring out, as when the autoscaler makes more pods", () => {
+    const view = {
+      ...{
+        namespace: NAMESPACE,
+        name: "helloworld",
+        events: [wordsOf(said)],
+        tag: "v0.2.0",
+        released: at(0).getTime(),
+      },
+      ...{ patience: defaultReleasePatience, unchangedSeconds: 5 },
+      target: rolledOut("helloworld", "v0.2.0", { replicas: 0 }),
+      primary: rolledOut("helloworld-primary", "v0.2.0", { ready: 1 }),
+    };
+    expect(judgeCanary(canary(), view).trouble).toBeUndefined();
   });
 
   it("stops nothing where no analysis is to be made, nor while it is being replaced", () => {

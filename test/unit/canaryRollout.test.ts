@@ -196,10 +196,10 @@ describe("waitForCanary", () => {
       primary: rolledOut("helloworld-primary", "v0.1.0", { ready: 0 }),
       canary: canary(),
     };
-    const { waited, seconds } = waitOn({ 0: down });
+    const { waited, seconds } = waitOn({ 0: down }, { timeoutSeconds: 300 });
     expect(await failureOf(waited)).toMatch(
       /^No pods of the version that serves are ready.*Next: .*skipAnalysis: true/s,
     );
-    expect(seconds()).toBe(30);
+    expect(seconds()).toBe(120);
   });
 });

@@ -4,18 +4,31 @@ import { environment, promotionTarget } from "../../pipeline/src/environments.js
 import { type ReleaseCommit, releaseMessage } from "../../pipeline/src/evidence.js";
 import { analysisSeconds } from "../../pipeline/src/flagger.js";
 import { refuseOthersCluster } from "../../pipeline/src/flux.js";
-import type { Standing } from "../../pipeline/src/fluxLinks.js";
+import type { Standing, Trouble } from "../../pipeline/src/fluxLinks.js";
+import type { Link } from "../../pipeline/src/fluxObjects.js";
 import type { GitRemote, TagCommit } from "../../pipeline/src/git.js";
 import { followsGit, refuseSuspended, wayBackFrom } from "../../pipeline/src/gitopsRelease.js";
 import type { Cluster } from "../../pipeline/src/kubernetes.js";
 import type { Snapshot } from "../../pipeline/src/releaseChain.js";
 import { isSameRepository } from "../../pipeline/src/repositoryUrl.js";
-import { isOnItsWay } from "../../pipeline/src/rollback.js";
+import { begunBefore, isOnItsWay } from "../../pipeline/src/rollback.js";
+import { rolledOut } from "../fixtures/flux.js";
 
 const dev = environment("dev");
 const URL = "https://github.com/damekarv/helloworld-infrastructure";
 const remote = { url: URL, branch: "main" } as GitRemote;
 const clusterWith = (spec?: object) => ({ findObject: async () => spec && { spec } }) as unknown as Cluster;
+
+/** The commit of a tag, as the pipeline makes it. */
+const set = (tag: string, rolledBack?: string): ReleaseCommit => ({
+  sha: tag,
+  message: releaseMessage({ file: dev.releaseFile, tag, ...(rolledBack && { rolledBack: { tag: rolledBack } }) }),
+  text: `apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: helloworld, namespace: helloworld}
+spec: {chart: {spec: {chart: ./appManifests}}, values: {image: {tag: "${tag}"}}}
+`,
+});
 
 describe("a cluster that follows git", () => {
   it("is known by Flux's own source, in any spelling of the repository's address", async () => {
@@ -44,15 +57,6 @@ describe("a cluster that follows git", () => {
 
 describe("a tag that failed", () => {
   const file = dev.releaseFile;
-  const set = (tag: string, rolledBack?: string): ReleaseCommit => ({
-    sha: tag,
-    message: releaseMessage({ file, tag, ...(rolledBack && { rolledBack: { tag: rolledBack } }) }),
-    text: `apiVersion: helm.toolkit.fluxcd.io/v2
-kind: HelmRelease
-metadata: {name: helloworld, namespace: helloworld}
-spec: {chart: {spec: {chart: ./appManifests}}, values: {image: {tag: "${tag}"}}}
-`,
-  });
   const history = [set("v0.4.0"), set("v0.3.0"), set("v0.2.0"), set("v0.1.0")];
   const back = (serving: string | undefined, commits = history, changed = true) => {
     const commit = { sha: "abc", changed, before: changed ? "v0.3.0" : "v0.4.0" } as TagCommit;
@@ -137,18 +141,39 @@ describe("the cluster of a kubeconfig", () => {
 
 describe("a rollback that was begun", () => {
   const release = (tag: string) => ({ spec: { values: { image: { tag } } } });
-  const standing = (arrived: boolean, isTroubled = false) =>
-    ({ arrived, ...(isTroubled && { trouble: {} }) }) as unknown as Standing;
-  const onItsWay = (tag: string, ...standings: Standing[]) =>
-    isOnItsWay({ standings, objects: { release: release(tag) } as unknown as Snapshot }, "v0.2.0");
+  const standing = (link: Link, arrived: boolean, trouble?: Partial<Trouble>) =>
+    ({ link, arrived, ...(trouble && { trouble }) }) as Standing;
+  /** Of v0.2.0: what git says in the cluster, what serves, and where its links stand. */
+  const onItsWay = (wanted: string, serving: string, ...standings: Standing[]) => {
+    const objects = { release: release(wanted), target: rolledOut("helloworld", serving) } as unknown as Snapshot;
+    return isOnItsWay({ standings, objects }, "v0.2.0");
+  };
 
   it("is waited for while Flux has not taken it, or it is not out yet", () => {
-    expect(onItsWay("v0.3.0", standing(true))).toBe(true);
-    expect(onItsWay("v0.2.0", standing(true), standing(false))).toBe(true);
+    expect(onItsWay("v0.3.0", "v0.3.0", standing("HelmRelease", true))).toBe(true);
+    expect(onItsWay("v0.2.0", "v0.3.0", standing("HelmRelease", false))).toBe(true);
+    expect(onItsWay("v0.2.0", "v0.2.0", standing("Deployment", false))).toBe(true);
   });
 
-  it("is gone back from when it is out, or can't come good", () => {
-    expect(onItsWay("v0.2.0", standing(true))).toBe(false);
-    expect(onItsWay("v0.2.0", standing(true), standing(false, true))).toBe(false);
+  it("is waited for while what holds it up may pass, or would hold up the tag before it as well", () => {
+    const held = (trouble: Partial<Trouble>) => onItsWay("v0.2.0", "v0.3.0", standing("Canary", false, trouble));
+    expect(held({ bearableSeconds: Number.POSITIVE_INFINITY })).toBe(true);
+    expect(held({ bearableSeconds: 60, results: { seen: 1, enough: 2 } })).toBe(true);
+    expect(held({ bearableSeconds: 120, holdsAnyTag: true })).toBe(true);
+  });
+
+  it("is gone back from when it is out, be it that something else is being released, or can't come good", () => {
+    expect(onItsWay("v0.2.0", "v0.2.0", standing("Deployment", true))).toBe(false);
+    expect(onItsWay("v0.2.0", "v0.2.0", standing("HelmRelease", false), standing("Deployment", true))).toBe(false);
+    const held = (trouble: Partial<Trouble>) => onItsWay("v0.2.0", "v0.3.0", standing("Canary", false, trouble));
+    expect(held({ bearableSeconds: 0 })).toBe(false);
+    expect(held({ bearableSeconds: 60, results: { seen: 2, enough: 2 } })).toBe(false);
+  });
+
+  it("is the commit that gave the file its present tag, whatever else has changed it since", () => {
+    const changed = { ...set("v0.2.0"), sha: "f00", before: set("v0.2.0").text };
+    const taken = set("v0.2.0", "v0.3.0");
+    expect(begunBefore([changed, taken, set("v0.3.0")], dev)).toEqual({ tag: "v0.2.0", sha: "f00" });
+    expect(begunBefore([set("v0.2.0"), set("v0.3.0")], dev)).toBeUndefined();
   });
 });

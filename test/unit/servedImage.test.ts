@@ -18,6 +18,9 @@ function podWith(imageID: string, { tag = "v0.3.0", isEnding = false } = {}): V1
   return { ...pod, metadata: { ...pod.metadata, ...(isEnding && { deletionTimestamp: new Date() }) } };
 }
 
+/** The registry has the image of `a` under `d` too. */
+const isSame = async (other: string) => other === digestOf("d");
+
 const required = (...pods: V1Pod[]) =>
   requireServedImage(
     clusterOf(() => ({
@@ -26,7 +29,7 @@ const required = (...pods: V1Pod[]) =>
       canary: canary(),
       pods,
     })),
-    { environment: environment("dev"), tag: "v0.3.0", digest: NEW },
+    { environment: environment("dev"), tag: "v0.3.0", digest: NEW, isSame },
   );
 const image = (digest: string) => `ghcr.io/damekarv/helloworld@${digest}`;
 
@@ -37,8 +40,29 @@ it("passes what the registry has, and what no node got from a registry", async (
 
 it("refuses an image that was replaced under its tag while its pods ran, with both digests", async () => {
   await expect(required(podWith(image(NEW)), podWith(image(OLD)))).rejects.toThrow(
-    new RegExp(`^dev runs v0\\.3\\.0 as ${OLD}, and the registry has ${NEW} now: .*Nothing was changed in git`),
+    new RegExp(
+      `^dev runs v0\\.3\\.0 as ${OLD}, and the registry has ${NEW} now: .*prod's release file was not changed`,
+    ),
   );
+});
+
+it("passes the same image under another digest, as an index that has other attestations", async () => {
+  await required(podWith(image(digestOf("d"))));
+});
+
+it("passes a node that was given the image otherwise, and names it by that", async () => {
+  await required(podWith(`docker.io/library/import-2026-11-28@${OLD}`));
+});
+
+it("refuses another digest also where the registry does not tell what is under it", async () => {
+  const gone = {
+    environment: environment("dev"),
+    tag: "v0.3.0",
+    digest: NEW,
+    isSame: () => Promise.reject(new Error()),
+  };
+  const api = clusterOf(() => ({ target: rolledOut("helloworld", "v0.3.0"), pods: [podWith(image(OLD))] }));
+  await expect(requireServedImage(api, gone)).rejects.toThrow("was replaced under its tag");
 });
 
 it("does not look at pods that end, or that have another tag", async () => {

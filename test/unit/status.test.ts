@@ -144,6 +144,7 @@ it("points at what is suspended", async () => {
   const markdown = await status({ ...WELL, kustomization: kustomization(NEW, { suspend: true }) });
   expect(line(markdown, "Kustomization")).toContain("suspended");
   expect(markdown).toContain("**Look first at:** Kustomization flux-system/flux-system is suspended");
+  expect(markdown).toContain("flux -n flux-system resume kustomization flux-system");
 });
 
 describe("drift", () => {
