@@ -250,8 +250,7 @@ that finds the primary Ready.
 {{- $named := .allowedNamespaces | default list -}}
 {{- $allowed := prepend $named $.Release.Namespace -}}
 {{- $prometheus := include "helloworld.prometheusNamespace" $ -}}
-{{- if and $canary.enabled $canary.metrics.enabled (not (or $named (eq $prometheus $.Release.Namespace))) -}}
-{{- /* Whether a namespace that is named is the right one can't be told: who scrapes need not be whom Flagger asks. */}}
+{{- if and $canary.enabled $canary.metrics.enabled (not ($prometheus | empty | ternary $named (has $prometheus $allowed))) -}}
 {{- fail (printf "networkPolicy.enabled lets in only pods of %s, so the Prometheus of canary.metrics.prometheusAddress (%s) could not scrape the pods: add its namespace to networkPolicy.allowedNamespaces, or its addresses to networkPolicy.allowedCIDRs" (join ", " $allowed) $canary.metrics.prometheusAddress) -}}
 {{- end -}}
 {{- if and $canary.enabled (ne $canary.provider "kubernetes") -}}

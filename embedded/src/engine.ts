@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -91,7 +92,7 @@ export const engineSocket = () => join(cache.run, "dagger", "engine.sock");
 export async function startEngine(parts: EngineParts): Promise<void> {
   const stamp = stampOf(parts);
   const running = runningEngine();
-  if (running && (await answers(engineSocket()))) {
+  if (running && (await answers(engineSocket())) && !hasLostState(running)) {
     const change = changeSince(readStamp(), stamp);
     if (!change) return;
     if (change === "host" && callsThatRun().length > 0) return say(OLD_RESOLVER);
@@ -118,6 +119,16 @@ export async function startEngine(parts: EngineParts): Promise<void> {
     });
     writeFileSync(engineFiles.stamp, JSON.stringify(stamp));
   });
+}
+
+/** Whether the state was removed under an engine: it answers, and can write nothing any more to what has no name. */
+function hasLostState(pid: number): boolean {
+  try {
+    const [its, ours] = [statSync(`/proc/${pid}/root/var/lib/dagger`), statSync(cache.engineState)];
+    return its.dev !== ours.dev || its.ino !== ours.ino;
+  } catch {
+    return false; // It has ended meanwhile.
+  }
 }
 
 /** What an engine was started from, as hashes. */

@@ -1,13 +1,18 @@
 // What a commit must pass, and what a broken one is told: all of it, with file and line. As a user calls it where it passes, where
 // much fails at once, and where the module's own schemas are asked; else in a session of this process, which is quicker.
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Directory, dag } from "@dagger.io/dagger";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { lintChart, renderChart, renderVariants } from "../../pipeline/src/chart.js";
+import { helmContainer, lintChart, renderChart, renderVariants } from "../../pipeline/src/chart.js";
 import { check } from "../../pipeline/src/check.js";
 import { environment } from "../../pipeline/src/environments.js";
+import { images } from "../../pipeline/src/images.js";
+import { describeError } from "../../pipeline/src/steps.js";
+import { kubeconfig } from "../fixtures/kubeconfig.js";
 import { type Changes, copyWith, sourceWith } from "./copyWith.js";
-import { call, repository } from "./daggerw.js";
+import { call, daggerw, repository } from "./daggerw.js";
 import { openSession } from "./session.js";
 
 const release = "clusters/dev/release.yaml";
@@ -408,8 +413,11 @@ it("the chart refuses values that don't fit together, and says which and what to
 
 type Rendered = { [key: string]: Rendered } & Rendered[];
 
-/** Values, and what the chart makes of them. */
-const parts: Record<string, [values: object, kind: string, part: (object: Rendered) => unknown, is: unknown]> = {
+/** Values, and what the chart makes of them: the first object of a kind, where need be with all others. */
+const parts: Record<
+  string,
+  [values: object, kind: string, part: (object: Rendered, all: Rendered[]) => unknown, is: unknown]
+> = {
   "Services of a canary lead to each pod's own port": [
     canary({}, { containerPort: 9000 }),
     "Canary",
@@ -474,6 +482,76 @@ const parts: Record<string, [values: object, kind: string, part: (object: Render
     ({ metadata }) => metadata?.name,
     "helloworld-test",
   ],
+  "as many pods as are asked for": [{ replicaCount: 3 }, "Deployment", ({ spec }) => spec?.replicas, 3],
+  "as many pods as the autoscaler wants": [
+    { replicaCount: 3, autoscaling: { enabled: true } },
+    "Deployment",
+    ({ spec }) => Object.keys(spec ?? {}).includes("replicas"),
+    false,
+  ],
+  "restricted pods": [{}, "Deployment", ({ spec }) => rightsOf(spec?.template), restricted(65532)],
+  "restricted pods of another user, with a place to write to": [
+    { runAsUser: 1000, tmp: { enabled: true } },
+    "Deployment",
+    ({ spec }) => rightsOf(spec?.template),
+    restricted(1000),
+  ],
+  "a restricted test": [{}, "Pod", rightsOf, restricted(65532)],
+  "the private registry's secret": [
+    {},
+    "Deployment",
+    ({ spec }) => spec?.template?.spec?.imagePullSecrets,
+    [{ name: "ghcr-secret" }],
+  ],
+  "a budget of the pods": [{}, "PodDisruptionBudget", (_, all) => budgetsOf(all), [["helloworld"]]],
+  "a budget of the new version's pods, and one of the primary's": [
+    canary({}),
+    "PodDisruptionBudget",
+    (_, all) => budgetsOf(all),
+    [["helloworld"], ["helloworld-primary"]],
+  ],
+  "a policy that lets in to the application's port only": [
+    { ...open("monitoring"), containerPort: 9000 },
+    "NetworkPolicy",
+    ({ spec }, all) => [spec?.policyTypes, spec?.ingress?.map(({ ports }) => ports?.map((port) => portOf(port, all)))],
+    [["Ingress"], [[9000]]],
+  ],
+  "a policy for the pods": [
+    { ...open("monitoring"), containerPort: 9000 },
+    "NetworkPolicy",
+    ({ spec }, all) => podsOf(spec?.podSelector, all),
+    ["helloworld"],
+  ],
+  "a policy for the primary's pods too": [
+    canary({}, open("monitoring")),
+    "NetworkPolicy",
+    ({ spec }, all) => podsOf(spec?.podSelector, all),
+    ["helloworld", "helloworld-primary"],
+  ],
+  "an Ingress whose hosts lead to the pods": [
+    { service: { port: 81 }, ingress: { enabled: true, hosts: ["a.example.com", "b.example.com"] } },
+    "Ingress",
+    (ingress, all) => backendsOf(ingress).map((backend) => podsBehind(backend, all)),
+    [["helloworld"], ["helloworld"]],
+  ],
+  "an Ingress that leads to Flagger's Service": [
+    canary({}, { service: { port: 81 }, ingress: { enabled: true } }),
+    "Ingress",
+    (ingress, all) => [
+      backendsOf(ingress),
+      ofKind(all, "Canary").map(({ spec }) => [spec?.service?.name, spec?.service?.port]),
+    ],
+    [[{ name: "helloworld", port: { number: 81 } }], [["helloworld", 81]]],
+  ],
+  "a monitor that scrapes each pod once": [
+    { serviceMonitor: { enabled: true } },
+    "ServiceMonitor",
+    ({ spec }, all) =>
+      ofKind(all, "Service")
+        .filter(({ metadata }) => selects(spec?.selector, metadata?.labels))
+        .map((service) => [service.metadata?.name, service.spec?.ports?.[0]?.name, spec?.endpoints?.[0]?.port]),
+    [["helloworld-primary", "http", "http"]],
+  ],
 };
 
 /** How often the chart's test asks, and when it is ended. */
@@ -482,19 +560,119 @@ function triesOf({ spec }: Rendered) {
   return { attempts, seconds: spec?.activeDeadlineSeconds };
 }
 
+const ofKind = (all: Rendered[], wanted: string) => all.filter(({ kind }) => String(kind) === wanted);
+
+/** What each container of a pod may do, and whether it gets the token of a service account. */
+function rightsOf(pod?: Rendered) {
+  const ofAll = pod?.spec?.securityContext;
+  return {
+    token: pod?.spec?.automountServiceAccountToken,
+    containers: pod?.spec?.containers?.map(({ securityContext }) => ({ ...ofAll, ...securityContext })),
+  };
+}
+
+/** All that is set, so that nothing beside it weakens it. */
+function restricted(user: number) {
+  const who = { runAsNonRoot: true, runAsUser: user, runAsGroup: user };
+  const rights = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } };
+  return { token: false, containers: [{ ...who, ...rights, seccompProfile: { type: "RuntimeDefault" } }] };
+}
+
+/** Whether a selector chooses what has these labels, as Kubernetes understands both. */
+function selects(selector: unknown, labels: unknown): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = (selector ?? {}) as {
+    matchLabels?: Record<string, string>;
+    matchExpressions?: { key: string; operator: string; values: string[] }[];
+  };
+  const has = (labels ?? {}) as Record<string, string>;
+  return (
+    Object.entries(matchLabels).every(([key, value]) => has[key] === value) &&
+    matchExpressions.every(({ key, operator, values }) => operator === "In" && values.includes(has[key] ?? ""))
+  );
+}
+
+/** The names of the pods that a selector chooses among the chart's, those that Flagger makes of them, and the test's. */
+function podsOf(selector: unknown, all: Rendered[]): unknown[] {
+  const name = "app.kubernetes.io/name";
+  const own = ofKind(all, "Deployment").map(({ spec }) => ({ ...spec?.template?.metadata?.labels }));
+  const primary = ofKind(all, "Canary").flatMap(() =>
+    own.map((labels) => ({ ...labels, [name]: `${labels[name]}-primary` })),
+  );
+  const test = ofKind(all, "Pod").map(({ metadata }) => ({ ...metadata?.labels }));
+  return [...own, ...primary, ...test].filter((labels) => selects(selector, labels)).map((labels) => labels[name]);
+}
+
+const budgetsOf = (all: Rendered[]) =>
+  ofKind(all, "PodDisruptionBudget").map(({ spec }) => podsOf(spec?.selector, all));
+
+/** The number of a container's port that is known by its name. */
+const portOf = ({ port }: Rendered, all: Rendered[]) =>
+  ofKind(all, "Deployment")[0]?.spec?.template?.spec?.containers?.[0]?.ports?.find(({ name }) => name === port)
+    ?.containerPort;
+
+const backendsOf = ({ spec }: Rendered): Rendered[] =>
+  spec?.rules?.flatMap(({ http }) => http?.paths?.flatMap(({ backend }) => backend?.service ?? []) ?? []) ?? [];
+
+/** The pods behind the Service of this name that has this port. */
+const podsBehind = ({ name, port }: Rendered, all: Rendered[]) =>
+  ofKind(all, "Service")
+    .filter(({ metadata, spec }) => metadata?.name === name && spec?.ports?.some((one) => one.port === port?.number))
+    .flatMap(({ spec }) => podsOf({ matchLabels: spec?.selector }, all));
+
 it("the chart fits what it renders to the values around it", async () => {
-  const fileOf = (name: string) => `ci/${name.replaceAll(/\W/g, "-")}-values.yaml`;
+  // Rows of the same values have one file: each takes Helm a third of a second.
+  const fileOf = (values: object) => {
+    const [name = ""] = Object.entries(parts).find(([, row]) => isDeepStrictEqual(row[0], values)) ?? [];
+    return `ci/${name.replaceAll(/\W/g, "-")}-values.yaml`;
+  };
   const chart = dag.host().directory(repository, { include: ["appManifests"], exclude: ["appManifests/ci"] });
-  const source = Object.entries(parts).reduce(
-    (folder, [name, [values]]) => folder.withNewFile(`appManifests/${fileOf(name)}`, JSON.stringify(values)),
+  const source = Object.values(parts).reduce(
+    (folder, [values]) => folder.withNewFile(`appManifests/${fileOf(values)}`, JSON.stringify(values)),
     chart,
   );
   const folder = await renderVariants(source);
-  for (const [name, [, kind, part, is]] of Object.entries(parts)) {
-    const objects = parseAllDocuments(await folder.file(fileOf(name)).contents()).map((document) => document.toJS());
-    const found = objects.find((object) => object?.kind === kind);
-    expect({ name, is: found && part(found) }).toEqual({ name, is });
+  for (const [name, [values, kind, part, is]] of Object.entries(parts)) {
+    const documents = parseAllDocuments(await folder.file(fileOf(values)).contents());
+    const objects = documents.flatMap((document): Rendered[] => document.toJS() ?? []);
+    const [found] = ofKind(objects, kind);
+    expect({ name, is: found && part(found, objects) }).toEqual({ name, is });
   }
+});
+
+it("the chart's notes lead to the Service of the pods that serve, with and without the canary", async () => {
+  const notesWith = async (values: object) => {
+    const install = [
+      ...["helm", "install", "hello", "/chart", "--namespace", "apps"],
+      ...["--dry-run=client", "--values", "/values.yaml"],
+    ];
+    const container = helmContainer(sourceWith({})).withNewFile("/values.yaml", JSON.stringify(values));
+    const [, notes] = (await container.withExec(install).stdout()).split(/^NOTES:$/m);
+    return notes;
+  };
+  const [plain, behindCanary] = await Promise.all([
+    notesWith({ service: { port: 81 } }),
+    notesWith(canary({}, { fullnameOverride: "web" })),
+  ]);
+  expect(plain).toContain("\n  kubectl --namespace apps port-forward service/helloworld-primary 8080:81\n");
+  expect(plain).toContain("\n  kubectl --namespace apps rollout status deployment/helloworld\n");
+  expect(plain).not.toContain("canary");
+  expect(behindCanary).toContain("\n  kubectl --namespace apps port-forward service/web-primary 8080:8080\n");
+  expect(behindCanary).toContain("\n  kubectl --namespace apps rollout status deployment/web-primary\n");
+  expect(behindCanary).toContain("\n  kubectl --namespace apps get canary web --watch\n");
+});
+
+it("the sample application passes its own tests, and Go's checks", async () => {
+  // Without what no test reads: the engine runs it again only when one of these changes.
+  const app = dag.host().directory(join(repository, "test/app"), { include: ["*.go", "go.mod", "versions.json"] });
+  const container = dag.container().from(images.golang).withEnvVariable("CGO_ENABLED", "0");
+  const checked = container
+    .withEnvVariable("GOMAXPROCS", "1") // the other processor is for the tests beside this
+    .withMountedDirectory("/app", app)
+    .withWorkdir("/app")
+    .withExec(["sh", "-c", "go vet ./... && go test ./..."])
+    .stdout()
+    .catch(describeError);
+  expect(await checked).toMatch(/^ok\s+\S+\/test\/app\s/);
 });
 
 describe("render", () => {
@@ -571,5 +749,41 @@ describe("bump", () => {
     expect(exitCode).not.toBe(0);
     expect(stderr).toContain(message);
     expect(seconds).toBeLessThan(20);
+  });
+});
+
+describe("ci", () => {
+  it.each<[string, string, Changes, RegExp]>([
+    ["an environment that there is none of", "staging", {}, /no environment "staging"\. Known: local, dev, prod\./],
+    [
+      "a release file that can't be read",
+      "local",
+      { [release]: (text) => text.replace('tag: "v0.1.0"', 'tag: "v0.1.0') },
+      /clusters\/dev\/release\.yaml:57:12: broken YAML/,
+    ],
+  ])("refuses %s in seconds, before a node starts", async (_, env, changes, reason) => {
+    // The progress shows each step that begins.
+    const args = ["--progress=plain", "call", "--source", copyWith(changes), "ci", "--env", env, "--tag", "v0.2.0"];
+    const { exitCode, stderr, seconds } = await daggerw(args);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(reason);
+    expect(stderr).not.toMatch(/\bcluster\b.* …/);
+    expect(seconds).toBeLessThan(30);
+  });
+
+  it("stops at a chart that does not render, be it for prod alone, before it deploys", async () => {
+    const source = copyWith({
+      "clusters/prod/release.yaml": (text) => text.replace("minReplicas: 3", "minReplicas: 30"),
+    });
+    // Where nobody listens: the checks run beside the look at the cluster, and neither hides the other's cause.
+    const env = { KUBECONFIG: kubeconfig(undefined, { server: "https://127.0.0.1:1" }) };
+    const args = ["ci", "--env", "dev", "--tag", "v0.2.0", "--kubeconfig", "env:KUBECONFIG"];
+    const { exitCode, stderr } = await daggerw(["-s", "call", "--source", source, ...args], env);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(/does not render with the values of clusters\/prod\/release\.yaml:\n.*minReplicas \(30\)/);
+    expect(stderr).not.toContain("values of clusters/dev");
+    for (const name of ["lint chart", "validate manifests", "cluster"])
+      expect(stderr).toMatch(new RegExp(`\\| ${name} +\\| failed`));
+    expect(stderr).toMatch(/\| deploy v0\.2\.0 +\| skipped/);
   });
 });

@@ -107,6 +107,15 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
     expect({ ...host(), ...network() }).toEqual(before);
   }, 300_000);
 
+  it("is started anew where its state was removed under it", async () => {
+    await daggerw(["engine", "start"]);
+    await rm(state, { recursive: true, force: true });
+    const next = await daggerw(["-s", "call", ...bump]);
+    expect(next.exitCode, next.stderr).toBe(0);
+    expect(next.stderr).toMatch(/✔ start the engine, /);
+    await daggerw(["engine", "stop"]);
+  }, 300_000);
+
   it("ends a call in whose middle it is killed, takes all that it started with it, and is there for the next", async () => {
     const before = network();
     await daggerw(["engine", "start"]);
