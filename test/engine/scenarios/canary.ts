@@ -68,14 +68,21 @@ export async function analysed(
   const seconds = () => (Date.now() - started) / 1000;
   await release();
   const said = new Map<string, number>();
+  const listen = async () => {
+    for (const line of await sayings(api, started)) if (!said.has(line)) said.set(line, seconds());
+  };
   let hasBegun = false;
   for (;;) {
     const { phase = "" } = ((await api.findObject(canary))?.status ?? {}) as { phase?: string };
-    for (const line of await sayings(api, started)) if (!said.has(line)) said.set(line, seconds());
+    await listen();
     hasBegun ||= !ends.includes(phase);
     if (hasBegun && ends.includes(phase)) {
+      const took = seconds();
+      // Flagger's last word comes after the phase.
+      await realClock.sleep(2000);
+      await listen();
       const lines = [...said].map(([line, at]) => `${at.toFixed(0)} s: ${line}`);
-      return { phase, seconds: seconds(), said: lines, serves: await served(api) };
+      return { phase, seconds: took, said: lines, serves: await served(api) };
     }
     if (seconds() > 240)
       throw new Error(`the canary is ${phase || "not seen"} after 240 s:\n${[...said.keys()].join("\n")}`);
