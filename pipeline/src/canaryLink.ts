@@ -134,6 +134,7 @@ export function isPassedOver(canary: Canary, view: CanaryView): boolean {
   const { target, tag, released, unchangedSeconds } = view;
   if (!AT_REST.includes(phase) || canary.spec?.suspend || isOut(canary, view) || isBlocked(canary, view)) return false;
   if (!target || (tag && tagOf(target) !== tag)) return false;
+  if (view.primary && samePods(target, view.primary)) return false; // there is nothing to analyse
   if (phase === "Failed" && failedAt(canary) >= released) return false;
   return unchangedSeconds > hasLookedSeconds(canary);
 }

@@ -129,6 +129,7 @@ describe("a version that serves and is not ready", () => {
       primary: rolledOut("helloworld-primary", "v0.2.0", { ready: 1 }),
     };
     expect(judgeCanary(canary(), view).trouble).toBeUndefined();
+    expect(isPassedOver(canary(), { ...view, unchangedSeconds: 60 })).toBe(false);
   });
 
   it("stops nothing where no analysis is to be made, nor while it is being replaced", () => {
