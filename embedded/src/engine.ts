@@ -121,11 +121,14 @@ export async function startEngine(parts: EngineParts): Promise<void> {
   });
 }
 
-/** Whether the state was removed under an engine: it answers, and can write nothing any more to what has no name. */
+/**
+ * Whether the state was removed under an engine: it answers, and finds nothing any more. The folder has no name then, or only what the
+ * engine wrote while it was being removed.
+ */
 function hasLostState(pid: number): boolean {
   try {
     const [its, ours] = [statSync(`/proc/${pid}/root/var/lib/dagger`), statSync(cache.engineState)];
-    return its.dev !== ours.dev || its.ino !== ours.ino;
+    return its.dev !== ours.dev || its.ino !== ours.ino || !existsSync(join(cache.engineState, "worker", "snapshots"));
   } catch {
     return false; // It has ended meanwhile.
   }

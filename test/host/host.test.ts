@@ -109,7 +109,7 @@ describe.runIf(choice.cli === "embedded")("the embedded engine", () => {
 
   it("is started anew where its state was removed under it", async () => {
     await daggerw(["engine", "start"]);
-    await rm(state, { recursive: true, force: true });
+    await rm(state, { recursive: true, force: true, maxRetries: 5 }); // the engine goes on writing
     const next = await daggerw(["-s", "call", ...bump]);
     expect(next.exitCode, next.stderr).toBe(0);
     expect(next.stderr).toMatch(/✔ start the engine, /);
