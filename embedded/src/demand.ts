@@ -2,7 +2,7 @@
 import type { Call } from "../../wrapper/types.js";
 import { type GoBuild, goBuild, isGoBuilt } from "./go.js";
 import type { GroupName } from "./images.js";
-import { preflightProviders, preflightSpace } from "./preflight.js";
+import { PROVIDERS_BYTES, preflightProviders, preflightSpace } from "./preflight.js";
 import { isPythonBuilt, pythonPackages } from "./python.js";
 import { addonBuilds, gitopsBuilds } from "./recipes/gitops.js";
 import { providerBuilds, providers } from "./recipes/terraform.js";
@@ -15,6 +15,8 @@ type Group = {
   functionsWithAws?: string[];
   /** What it is, as the start of a sentence. */
   parts: string;
+  /** How much disk its build takes, where that is much. */
+  bytes?: number;
   /** How long it takes, or an error when this machine is too small for it. */
   time: () => string;
   /** The Python packages that it installs, by their folder in embedded/python. */
@@ -56,6 +58,7 @@ const groups: Record<GroupName, Group> = {
       preflightProviders();
       return "about 30 minutes on 2 cores";
     },
+    bytes: PROVIDERS_BYTES,
     python: "checkov",
     go: [...providerBuilds].reverse(),
   },
@@ -70,6 +73,7 @@ const groups: Record<GroupName, Group> = {
   gitops: {
     functions: ["ci", "promote"],
     parts: "Flux, Flagger, Prometheus and metrics-server",
+    bytes: GROUP_BYTES,
     time: whenThereIsRoom("about ten minutes on 2 cores"),
     go: gitopsBuilds,
   },
@@ -77,6 +81,7 @@ const groups: Record<GroupName, Group> = {
   addons: {
     functions: [],
     parts: "kube-router, External Secrets and Traefik",
+    bytes: GROUP_BYTES,
     time: whenThereIsRoom("up to half an hour on 2 cores"),
     go: addonBuilds,
   },
@@ -95,6 +100,15 @@ export const groupsFor = (call: Call) =>
     const { functions, functionsWithAws = [] } = groups[name];
     return functions.includes(call.name) || (call.withAws && functionsWithAws.includes(call.name));
   });
+
+/** What of these groups is still to be built, and how much disk that takes. */
+export function besides(wanted: readonly GroupName[]): { bytes: number; parts: string } {
+  const missing = wanted.filter((name) => !isBuilt(name) && groups[name].bytes);
+  return {
+    bytes: missing.reduce((sum, name) => sum + (groups[name].bytes ?? 0), 0),
+    parts: missing.map((name) => groups[name].parts).join("; "),
+  };
+}
 
 /** The groups of which all has been built, from today's sources. */
 export const builtGroups = () => names.filter(isBuilt);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Call } from "../../wrapper/types.js";
 import { cache, cacheRoot } from "./cache.js";
 import { describeCalls, noteCall, otherCalls } from "./calls.js";
-import { buildGroup, buildsOf, groupStates, groupsFor, partsOf } from "./demand.js";
+import { besides, buildGroup, buildsOf, groupStates, groupsFor, partsOf } from "./demand.js";
 import {
   engineBinaries,
   engineFiles,
@@ -60,7 +60,7 @@ async function makeReady<T>(groups: GroupName[], why: string, finish: () => Prom
   const missing = missingShare();
   const fresh = missing > 0;
   if (fresh) {
-    preflight(hostFacts(missing));
+    preflight(hostFacts(missing, besides(groups)));
     say(
       isBuilt()
         ? "Parts of the embedded engine have changed since it was built: they are built anew."

@@ -30,6 +30,8 @@ export type HostFacts = {
   freeBytes: number;
   /** How much of the large parts is to be built, from 0 to 1. */
   missing: number;
+  /** What is going to be built besides them. */
+  besides: { bytes: number; parts: string };
 };
 
 const GB = 1e9;
@@ -37,7 +39,7 @@ const GB = 1e9;
 const COLD_BYTES = 20 * GB;
 const WARM_BYTES = 2 * GB;
 /** What the AWS provider takes: compiled packages, a binary of almost a gigabyte and its copies in image and engine; its linker. */
-const PROVIDERS_BYTES = 10 * GB;
+export const PROVIDERS_BYTES = 10 * GB;
 const PROVIDERS_MEMORY = 8 * GB;
 
 /** The highest `go` line of the modules in embedded/go. */
@@ -84,8 +86,12 @@ export function obstacles(facts: HostFacts): string[] {
     `${facts.cacheRoot} can't be the cache folder: the engine's socket in it must have a path of at most ${LONGEST_SOCKET} bytes, ` +
       "and mounts allow no colon, comma or backslash. Point DAGGERW_CACHE to another folder.",
   );
-  const needed = Math.max(WARM_BYTES, facts.missing * COLD_BYTES);
-  check(facts.freeBytes >= needed, tooLittleSpace(facts, needed));
+  const { bytes, parts } = facts.besides;
+  const needed = Math.max(WARM_BYTES, facts.missing * COLD_BYTES) + bytes;
+  check(
+    facts.freeBytes >= needed,
+    tooLittleSpace(facts, needed) + (bytes > 0 ? ` ${gigabytes(bytes)} of them are for ${parts}.` : ""),
+  );
   return found;
 }
 
@@ -112,7 +118,7 @@ const gigabytes = (bytes: number) => `${(Math.floor(bytes / 1e8) / 10).toFixed(1
 const atLeast = (version: string, needed: string) => gte(coerce(version) ?? "0.0.0", needed);
 
 /** Looks at this host. */
-export function hostFacts(missing: number): HostFacts {
+export function hostFacts(missing: number, besides = { bytes: 0, parts: "" }): HostFacts {
   const linux = platform() === "linux";
   const root = process.getuid?.() === 0;
   const missingCommands = neededCommands.filter((command) => !onPath(command));
@@ -130,6 +136,7 @@ export function hostFacts(missing: number): HostFacts {
     socket: engineSocket(),
     freeBytes: freeBytes(),
     missing,
+    besides,
   };
 }
 

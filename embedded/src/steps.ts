@@ -179,9 +179,25 @@ export async function removeTree(path: string) {
 /** Adds what to do to errors whose own text doesn't say it. */
 function explained(error: unknown): unknown {
   const text = `${error instanceof Error ? error.message : error}`;
-  if (!/no space left on device|ENOSPC/i.test(text)) return error;
-  const help = `The disk is full: free some space for ${cache.root}, or point DAGGERW_CACHE to another disk, and run again. What was finished is kept.`;
-  return new Error(`${help}\n${text}`, { cause: error });
+  const help = helpFor(text);
+  return help ? new Error(`${help} What was finished is kept.\n${text}`, { cause: error }) : error;
+}
+
+/** In the words of Node.js, Go, apt and dpkg. */
+const DISK_FULL = /no space left on device|ENOSPC|don't have enough free space in/i;
+/** In those of Go, npm, apt and pip. */
+const UNREACHABLE =
+  /no such host|network is unreachable|dial tcp.*(?:i\/o timeout|connection refused)|\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH)\b|Temporary failure (?:in name resolution|resolving)|Could not (?:resolve|connect to)|Failed to establish a new connection/i;
+
+function helpFor(text: string): string | undefined {
+  if (DISK_FULL.test(text))
+    return `The disk is full: free some space for ${cache.root}, or point DAGGERW_CACHE to another disk, and run again.`;
+  if (UNREACHABLE.test(text))
+    return (
+      "A package registry can't be reached: look at this host's network, and where it asks for packages (GOPROXY, npm's and pip's " +
+      "settings, apt's sources or DAGGERW_DEBIAN_ARCHIVE, HTTPS_PROXY), and run again."
+    );
+  return undefined;
 }
 
 /**

@@ -13,6 +13,7 @@ const capable: HostFacts = {
   socket: "/cache/run/dagger/engine.sock",
   freeBytes: 20e9,
   missing: 1,
+  besides: { bytes: 0, parts: "" },
 };
 
 test("a capable host has no obstacles", () => {
@@ -52,6 +53,15 @@ test("what is built already needs less disk", () => {
   expect(obstacles({ ...capable, missing: 0.5, freeBytes: 9e9 })).toEqual([
     expect.stringMatching(/9\.0 GB are free for \/cache, and 10\.0 GB are needed/),
   ]);
+});
+
+test("what a call needs besides is counted with the rest, before anything is built", () => {
+  const besides = { bytes: 6e9, parts: "Flux" };
+  expect(obstacles({ ...capable, besides, freeBytes: 26e9 })).toEqual([]);
+  expect(obstacles({ ...capable, besides, freeBytes: 25.9e9 })).toEqual([
+    expect.stringMatching(/25\.9 GB are free for \/cache, and 26\.0 GB are needed: .* 6\.0 GB of them are for Flux\.$/),
+  ]);
+  expect(obstacles({ ...capable, besides, missing: 0, freeBytes: 8e9 })).toEqual([]);
 });
 
 test("the Go that is asked for can build every module", () => {

@@ -119,6 +119,47 @@ onLinux("a full disk is explained", async () => {
   );
 });
 
+/** What the tools say where nothing answers, where a name server does not, and where a name is unknown. */
+const unreachable = [
+  'go: x@v1: Get "https://proxy.example/x/@v/v1.zip": dial tcp: lookup proxy.example on 10.0.0.1:53: dial udp 10.0.0.1:53: connect: network is unreachable',
+  'go: x@v1: Get "https://proxy.example/x/@v/v1.info": dial tcp: lookup proxy.example on 10.0.0.1:53: read udp 10.0.0.2:3->10.0.0.1:53: i/o timeout',
+  "go: x@v1: dial tcp: lookup proxy.example: no such host",
+  "npm error request to https://registry.example/x failed, reason: getaddrinfo EAI_AGAIN registry.example",
+  "npm error code ECONNREFUSED",
+  "E: Failed to fetch http://archive.example/dists/trixie/InRelease  Temporary failure resolving 'archive.example'",
+  "E: Failed to fetch http://archive.example/InRelease  Could not connect to archive.example:80 (10.0.0.1). - connect (111: Connection refused)",
+  "NewConnectionError: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution",
+];
+test.each(unreachable)("a network that leads nowhere is explained: %s", async (said) => {
+  await expect(built("part", {}, () => Promise.reject(new Error(said)))).rejects.toThrow(
+    /^A package registry can't be reached: .*GOPROXY.*DAGGERW_DEBIAN_ARCHIVE.* run again\. What was finished is kept\.\n/,
+  );
+});
+
+test("what is no matter of the network is told as it is", async () => {
+  const said = "go: x@v1: verifying module: checksum mismatch";
+  await expect(built("part", {}, () => Promise.reject(new Error(said)))).rejects.toThrow(/^go: x@v1: verifying/);
+});
+
+const maySeparate = () =>
+  process.platform === "linux" &&
+  process.getuid?.() === 0 &&
+  ["go", "apt-get"].every((command) => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0) &&
+  spawnSync("unshare", ["--net", "true"]).status === 0;
+
+test.runIf(maySeparate())(
+  "without a network the parts end in seconds, and nothing half done is left",
+  () => {
+    const env = { ...process.env, DAGGERW_CACHE: temporaryFolder(), HTTPS_PROXY: "", HTTP_PROXY: "" };
+    const options = { encoding: "utf8", env, timeout: 60_000 } as const;
+    const command = ["--net", process.execPath, "--import", "tsx", "test/fixtures/noNetwork.ts"];
+    const { left, ...said } = JSON.parse(execFileSync("unshare", command, options));
+    for (const text of Object.values(said)) expect(text).toMatch(/^A package registry can't be reached: /);
+    expect(left).toEqual([]);
+  },
+  70_000,
+);
+
 /** A container's root may not mount. */
 const mayMount = () =>
   process.platform === "linux" &&
