@@ -135,11 +135,12 @@ async function fill(root: string, outDir: string, work: (apt: RootApt) => Promis
 /** Fetches the package lists. An apt of a run that was killed may still be at it: it gets half a minute to end. */
 async function update(env: NodeJS.ProcessEnv): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const { exitCode, stderr } = await $({ quiet: true, nothrow: true, env })`apt-get update --error-on=any`;
+    const { exitCode, stdout, stderr } = await $({ quiet: true, nothrow: true, env })`apt-get update --error-on=any`;
     if (exitCode === 0) return;
+    const reasons = stdout.match(/^Err:.*(?:\n .*)*/gm) ?? []; // of an address without a name, it says nowhere else that nothing answers
     if (!/could not get lock/i.test(stderr) || attempt === 30) {
       throw new Error(
-        `apt can't fetch Debian's package lists from ${debianArchive()}:\n${stderr.trim()}\n` +
+        `apt can't fetch Debian's package lists from ${debianArchive()}:\n${[...reasons, stderr.trim()].join("\n")}\n` +
           "If that is not the right archive, set DAGGERW_DEBIAN_ARCHIVE to the address of one.",
       );
     }

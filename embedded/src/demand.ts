@@ -29,7 +29,7 @@ type Group = {
 const GROUP_BYTES = 6e9;
 
 const whenThereIsRoom = (time: string) => () => {
-  preflightSpace(GROUP_BYTES);
+  preflightSpace({ bytes: GROUP_BYTES });
   return time;
 };
 
@@ -101,9 +101,9 @@ export const groupsFor = (call: Call) =>
     return functions.includes(call.name) || (call.withAws && functionsWithAws.includes(call.name));
   });
 
-/** What of these groups is still to be built, and how much disk that takes. */
+/** What of these groups is still to be compiled, and how much disk that takes. */
 export function besides(wanted: readonly GroupName[]): { bytes: number; parts: string } {
-  const missing = wanted.filter((name) => !isBuilt(name) && groups[name].bytes);
+  const missing = wanted.filter((name) => groups[name].bytes && !buildsOf(name).every(isGoBuilt));
   return {
     bytes: missing.reduce((sum, name) => sum + (groups[name].bytes ?? 0), 0),
     parts: missing.map((name) => groups[name].parts).join("; "),

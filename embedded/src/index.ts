@@ -19,7 +19,7 @@ import {
 import { downloadAhead, isGoBuilt } from "./go.js";
 import type { GroupName } from "./images.js";
 import { images, mirror, mirrorFiles, runningMirror, startMirror, stopMirror } from "./mirror.js";
-import { hostFacts, isBuilt, preflight } from "./preflight.js";
+import { hostFacts, isBuilt, preflight, preflightSpace } from "./preflight.js";
 import { commonBuilds } from "./recipes/index.js";
 import { sdkContent } from "./sdk.js";
 import { locked, say, seconds } from "./steps.js";
@@ -59,6 +59,8 @@ async function makeReady<T>(groups: GroupName[], why: string, finish: () => Prom
   noteCall("prepares");
   const missing = missingShare();
   const fresh = missing > 0;
+  // One group alone is looked at when it is its turn, with all that it needs.
+  if (!fresh && groups.length > 1) preflightSpace(besides(groups));
   if (fresh) {
     preflight(hostFacts(missing, besides(groups)));
     say(

@@ -88,10 +88,8 @@ export function obstacles(facts: HostFacts): string[] {
   );
   const { bytes, parts } = facts.besides;
   const needed = Math.max(WARM_BYTES, facts.missing * COLD_BYTES) + bytes;
-  check(
-    facts.freeBytes >= needed,
-    tooLittleSpace(facts, needed) + (bytes > 0 ? ` ${gigabytes(bytes)} of them are for ${parts}.` : ""),
-  );
+  const share = bytes > 0 ? ` ${gigabytes(bytes)} of them are for ${parts}.` : "";
+  check(facts.freeBytes >= needed, tooLittleSpace(facts, needed) + share);
   return found;
 }
 
@@ -154,9 +152,10 @@ export function preflight(facts: HostFacts): void {
 }
 
 /** Throws when there is too little space for what is going to be built besides. */
-export function preflightSpace(neededBytes: number): void {
+export function preflightSpace({ bytes, parts }: { bytes: number; parts?: string }): void {
   const facts = { cacheRoot: cacheRoot(), freeBytes: freeBytes() };
-  if (facts.freeBytes < neededBytes) throw new Error(tooLittleSpace(facts, neededBytes));
+  if (facts.freeBytes >= bytes) return;
+  throw new Error(tooLittleSpace(facts, bytes) + (parts ? ` They are for ${parts}.` : ""));
 }
 
 /** The same, for building Terraform's providers. */

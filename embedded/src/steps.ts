@@ -176,18 +176,22 @@ export async function removeTree(path: string) {
   await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
+/** An error whose text says what to do: of a result in a result, it is said once. */
+class Explained extends Error {}
+
 /** Adds what to do to errors whose own text doesn't say it. */
 function explained(error: unknown): unknown {
+  if (error instanceof Explained) return error;
   const text = `${error instanceof Error ? error.message : error}`;
   const help = helpFor(text);
-  return help ? new Error(`${help} What was finished is kept.\n${text}`, { cause: error }) : error;
+  return help ? new Explained(`${help} What was finished is kept.\n${text}`, { cause: error }) : error;
 }
 
 /** In the words of Node.js, Go, apt and dpkg. */
 const DISK_FULL = /no space left on device|ENOSPC|don't have enough free space in/i;
 /** In those of Go, npm, apt and pip. */
 const UNREACHABLE =
-  /no such host|network is unreachable|dial tcp.*(?:i\/o timeout|connection refused)|\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH)\b|Temporary failure (?:in name resolution|resolving)|Could not (?:resolve|connect to)|Failed to establish a new connection/i;
+  /no such host|server misbehaving|network is unreachable|no route to host|dial tcp.*(?:i\/o timeout|connection refused)|\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b|Temporary failure (?:in name resolution|resolving)|Could not (?:resolve|connect to)|Failed to establish a new connection|Connection to \S+ timed out/i;
 
 function helpFor(text: string): string | undefined {
   if (DISK_FULL.test(text))

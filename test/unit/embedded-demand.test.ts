@@ -2,9 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { buildGroup, builtGroups, groupsFor } from "../../embedded/src/demand.js";
+import { besides, buildGroup, builtGroups, groupsFor } from "../../embedded/src/demand.js";
 import { type GroupName, type Recipe, treeLayer } from "../../embedded/src/images.js";
 import { layersOf, storeVariants } from "../../embedded/src/mirror.js";
+import { preflightSpace } from "../../embedded/src/preflight.js";
 import { recipes } from "../../embedded/src/recipes/index.js";
 import { pinned } from "../../embedded/src/recipes/parts.js";
 import { providerPath, providers } from "../../embedded/src/recipes/terraform.js";
@@ -125,4 +126,14 @@ test("nothing is begun on a machine that is too small, and it says so", async ()
     /can't build Terraform's providers:\n(?:.*disk\.\n)? {2}- 4\.0 GB of memory/, // the disk may be too small as well
   );
   expect(lines).toEqual([]);
+});
+
+test("the disk is counted for all groups that are to be built, and says for which", () => {
+  const both = besides(["simulator", "terraform", "gitops"]);
+  expect(both.bytes).toBe(16e9);
+  expect(both.parts).toMatch(/^Terraform's providers .*; Flux, Flagger, Prometheus and metrics-server$/);
+  expect(besides(["simulator"]).bytes).toBe(0);
+  expect(() => preflightSpace({ ...both, bytes: 1e18 })).toThrow(
+    /GB are free for .* 1000000000\.0 GB are needed: .* They are for Terraform's providers .*; Flux, .*\.$/,
+  );
 });

@@ -128,12 +128,21 @@ const unreachable = [
   "npm error code ECONNREFUSED",
   "E: Failed to fetch http://archive.example/dists/trixie/InRelease  Temporary failure resolving 'archive.example'",
   "E: Failed to fetch http://archive.example/InRelease  Could not connect to archive.example:80 (10.0.0.1). - connect (111: Connection refused)",
+  "Err:2 http://10.0.0.1/debian trixie Release\n  Cannot initiate the connection to 10.0.0.1:80 (10.0.0.1). - connect (101: Network is unreachable)",
+  "ConnectTimeoutError(<HTTPSConnection>, 'Connection to index.example timed out. (connect timeout=15)')': /simple/x/",
+  "go: x@v1: dial tcp 10.0.0.1:443: connect: no route to host",
   "NewConnectionError: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution",
 ];
 test.each(unreachable)("a network that leads nowhere is explained: %s", async (said) => {
   await expect(built("part", {}, () => Promise.reject(new Error(said)))).rejects.toThrow(
     /^A package registry can't be reached: .*GOPROXY.*DAGGERW_DEBIAN_ARCHIVE.* run again\. What was finished is kept\.\n/,
   );
+});
+
+onLinux("what failed in a part of a part is explained once", async () => {
+  const inner = () => built("inner", {}, () => Promise.reject(new Error("npm error code ENOTFOUND")));
+  const outer = built("outer", {}, async () => void (await inner()));
+  await expect(outer).rejects.toThrow(/^A package registry .* is kept\.\nnpm error code ENOTFOUND$/);
 });
 
 test("what is no matter of the network is told as it is", async () => {
