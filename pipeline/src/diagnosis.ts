@@ -64,7 +64,8 @@ export interface Situation {
 }
 
 const EVENT_LINES = 8;
-const LOG_LINES = 20;
+/** Enough of a log to see why something failed. */
+export const LOG_LINES = 20;
 
 type Finding = Pick<Diagnosis, "what" | "cause" | "next"> & { container?: string; previousLog?: boolean };
 

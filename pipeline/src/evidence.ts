@@ -89,7 +89,7 @@ export const tagAfter = ({ text }: ReleaseCommit, file: string): string | undefi
  * The newest commit, and those that gave the file another tag. With a merge come commits that were made on top of an older one and have
  * its tag: the file of the branch did not go back to that.
  */
-export const stepsOf = (history: readonly ReleaseCommit[], file: string) =>
+const stepsOf = (history: readonly ReleaseCommit[], file: string) =>
   history.filter(({ text, before }, index) => index === 0 || !before || tagIn(before, file) !== tagIn(text, file));
 
 function tagIn(text: string | undefined, file: string): string | undefined {

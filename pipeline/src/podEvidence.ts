@@ -4,6 +4,7 @@ import {
   diagnose,
   eventLines,
   eventsOf,
+  LOG_LINES,
   type LogSource,
   type Patience,
   podState,
@@ -16,7 +17,6 @@ import { type Clock, realClock } from "./steps.js";
 
 /** The others of a version say the same. */
 const PODS = 2;
-const LOG_LINES = 20;
 
 /**
  * Looks once at the pods that match a selector, whoever made them (Helm's hooks and tests too), and says why one of
@@ -95,10 +95,9 @@ export class AnalysedPods {
     const { phase, failedChecks = 0 } = canary.status ?? {};
     if (phase !== "Progressing" || failedChecks === this.failedChecks) return;
     this.failedChecks = failedChecks;
-    const { namespace = "default" } = target?.metadata ?? {};
     if (failedChecks === 0) this.said = [];
     else if (target && target.spec?.replicas !== 0)
-      this.said = await podEvidence(api, namespace, selectorText(target?.spec?.selector));
+      this.said = await podEvidence(api, target.metadata?.namespace ?? "default", selectorText(target.spec?.selector));
   }
 
   evidence(): readonly string[] {

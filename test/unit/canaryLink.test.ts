@@ -76,19 +76,15 @@ it("tells the thresholds of an analysis, and the value once a check has failed",
 describe("a version that serves and is not ready", () => {
   const said =
     "helloworld-primary.helloworld not ready: waiting for rollout to finish: 0 of 2 (readyThreshold 100%) updated replicas are available";
+  /** v0.2.0 serves, and this tag is wanted. */
+  const viewOf = (tag: string, ready: number) => ({
+    ...{ namespace: NAMESPACE, name: "helloworld", events: [wordsOf(said)], tag, released: at(0).getTime() },
+    ...{ patience: defaultReleasePatience, unchangedSeconds: 60 },
+    target: rolledOut("helloworld", tag, { replicas: 0 }),
+    primary: rolledOut("helloworld-primary", "v0.2.0", { ready }),
+  });
   const judged = (ready: number, options: Parameters<typeof canary>[0] = {}, skipAnalysis = false) => {
-    const view = {
-      ...{
-        namespace: NAMESPACE,
-        name: "helloworld",
-        events: [wordsOf(said)],
-        tag: "v0.1.0",
-        released: at(0).getTime(),
-      },
-      ...{ patience: defaultReleasePatience, unchangedSeconds: 60 },
-      target: rolledOut("helloworld", "v0.1.0", { replicas: 0 }),
-      primary: rolledOut("helloworld-primary", "v0.2.0", { ready }),
-    };
+    const view = viewOf("v0.1.0", ready);
     const seen = canary(options);
     const asked = { ...seen, spec: { ...seen.spec, skipAnalysis } };
     return { ...judgeCanary(asked, view), isPassedOver: isPassedOver(asked, view) };
@@ -116,20 +112,9 @@ describe("a version that serves and is not ready", () => {
   });
 
   it("is no matter of a release while there is none to bring out, as when the autoscaler makes more pods", () => {
-    const view = {
-      ...{
-        namespace: NAMESPACE,
-        name: "helloworld",
-        events: [wordsOf(said)],
-        tag: "v0.2.0",
-        released: at(0).getTime(),
-      },
-      ...{ patience: defaultReleasePatience, unchangedSeconds: 5 },
-      target: rolledOut("helloworld", "v0.2.0", { replicas: 0 }),
-      primary: rolledOut("helloworld-primary", "v0.2.0", { ready: 1 }),
-    };
-    expect(judgeCanary(canary(), view).trouble).toBeUndefined();
-    expect(isPassedOver(canary(), { ...view, unchangedSeconds: 60 })).toBe(false);
+    const view = viewOf("v0.2.0", 1);
+    expect(judgeCanary(canary(), { ...view, unchangedSeconds: 5 }).trouble).toBeUndefined();
+    expect(isPassedOver(canary(), view)).toBe(false);
   });
 
   it("stops nothing where no analysis is to be made, nor while it is being replaced", () => {

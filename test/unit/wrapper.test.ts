@@ -578,7 +578,7 @@ describe("a fresh clone", () => {
 
   it("is installed by the next one after a kill, when what the killed one had started is over", async () => {
     const first = start(["call"], waits);
-    await until(() => existsSync(join(home, "npm.log")));
+    await until(() => existsSync(join(home, "npm.log")) && runs().length > 0); // the file is there before its line
     const orphan = runs()[0]?.split(" ")[0];
     await until(() => readFileSync(join(root, ".deps.lock"), "utf8").includes(`${orphan}`));
     process.kill(first.child.pid as number, "SIGKILL");
